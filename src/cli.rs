@@ -11,6 +11,7 @@ mod pages_tests;
 mod refused;
 mod saved;
 mod setup;
+mod several;
 mod stores;
 mod taken;
 mod visible;
@@ -134,6 +135,7 @@ impl Command {
     keyless audit --gate platform\n  \
     keyless audit --exceptions exceptions.yaml\n  \
     keyless audit --baseline last-week.json\n  \
+    keyless audit --context prod --context test   # one report over both\n  \
     keyless audit --mode refs   # reads no Secret\n  \
     keyless audit --cloud   # also the keys that lie elsewhere\n  \
     keyless audit --context prod -o json | jq .verdict\n  \
@@ -164,6 +166,10 @@ pub(crate) struct AuditArgs {
     /// The cluster is read once
     #[arg(long, value_parser = output::parse_report, value_name = "FORMAT=FILE")]
     pub(crate) report: Vec<ReportFile>,
+
+    /// Audit the cluster of every context in the kubeconfig, in one report, as several --context do
+    #[arg(long, conflicts_with_all = ["context", "baseline"])]
+    pub(crate) all_contexts: bool,
 
     /// Also ask the providers, with the login of the user who runs this, which long-lived credentials they have issued to
     /// the identities that the cluster names. No credential that is found is used
@@ -310,9 +316,9 @@ pub(crate) struct Common {
     #[arg(long, value_name = "FILE", global = true, help_heading = "Cluster")]
     pub(crate) kubeconfig: Option<PathBuf>,
 
-    /// Context in the kubeconfig
+    /// Context in the kubeconfig; `audit` takes several
     #[arg(long, value_name = "NAME", global = true, help_heading = "Cluster")]
-    pub(crate) context: Option<String>,
+    pub(crate) context: Vec<String>,
 
     /// ServiceAccount to mint test tokens for; nothing should trust it. By default keyless-probe in a pod's own namespace,
     /// else default/default

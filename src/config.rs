@@ -219,13 +219,7 @@ impl Settings {
         }
         let asks_cluster = !no_cluster && file.cluster.enabled.unwrap_or(true);
         let public_keys = if public_key.is_empty() { file.cluster.public_keys } else { public_key.clone() };
-        let listed = file.store.listed(&path)?;
-        let store = Store {
-            name: file.store.name,
-            namespace: file.store.namespace,
-            service_account: file.store.service_account.map(|text| text.parse()).transpose()?,
-            listed,
-        };
+        let store = file.store.settings(&path)?;
         let service_account = match (service_account, file.cluster.service_account) {
             (Some(account), _) => Some(account.clone()),
             (None, Some(text)) => Some(text.parse()?),
@@ -254,7 +248,7 @@ impl Settings {
                 kubeconfig: kubeconfig
                     .clone()
                     .or(file.cluster.kubeconfig.map(|path| below_home(path, variable))),
-                context: context.clone().or(file.cluster.context),
+                context: context.first().cloned().or(file.cluster.context),
                 uid,
                 service_account,
                 environment: cluster::kubeconfig::Environment {

@@ -196,7 +196,9 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             | Command::Man(_)
             | Command::Version(_) => Ok(Exit::Clean),
             Command::Config(args) => commands::config::run(args, &cli.common, &settings, report),
-            Command::Audit(args) => commands::audit::run(args, &settings, now, report).await,
+            Command::Audit(args) => {
+                commands::audit::run(args, &cli.common.context, &settings, now, report).await
+            }
             Command::Coupling(_) => commands::coupling::run(&settings, report).await,
             Command::Doctor(_) => commands::doctor::run(&settings, now, report).await,
             Command::Keys(args) => keys::run(args, &settings, now, report).await,

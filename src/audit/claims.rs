@@ -9,19 +9,35 @@ use crate::credentials::Halves;
 /// Gives each of several that call themselves the same an identity of its own. What is named without its secret half keeps
 /// the name: it is not known which of them it is.
 pub(super) fn tell_apart(hits: &mut [Hit]) {
-    let mut claims: BTreeMap<String, BTreeSet<Halves>> = BTreeMap::new();
+    let mut claims = Claims::default();
     for stored in hits.iter().filter_map(stored) {
-        if let Identity::Named(name) = &stored.identity
-            && !stored.halves.is_empty()
-        {
-            claims.entry(name.clone()).or_default().insert(stored.halves.clone());
+        if let Identity::Named(name) = &stored.identity {
+            claims.add(name, &stored.halves);
         }
     }
     for stored in hits.iter_mut().filter_map(stored_mut) {
         let Identity::Named(name) = &stored.identity else { continue };
-        let Some(all) = claims.get(name) else { continue };
-        let (Some(own), 2..) = (group(&stored.halves, all), groups(all)) else { continue };
+        let Some(own) = claims.own(name, &stored.halves) else { continue };
         stored.identity = Identity::Claimed { name: name.clone(), halves: own };
+    }
+}
+
+/// Which secret halves were seen beside each name.
+#[derive(Default)]
+pub(super) struct Claims(BTreeMap<String, BTreeSet<Halves>>);
+
+impl Claims {
+    pub(super) fn add(&mut self, name: &str, halves: &Halves) {
+        if !halves.is_empty() {
+            self.0.entry(name.to_owned()).or_default().insert(halves.clone());
+        }
+    }
+
+    /// What tells this one from the others of its name. `None`: all that have the name are one, or it is not known which
+    /// of them this is.
+    pub(super) fn own(&self, name: &str, halves: &Halves) -> Option<Halves> {
+        let all = self.0.get(name)?;
+        group(halves, all).filter(|_| groups(all) > 1)
     }
 }
 

@@ -15,7 +15,9 @@ pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hi
         Some(name) => format!("{}: one of several that call themselves {name}", stored.what),
         None => stored.what,
     };
+    let known = (stored.identity.clone(), stored.halves);
     let root = roots.entry(stored.identity).or_insert_with(|| Root {
+        known: BTreeSet::new(),
         what,
         id,
         claims,
@@ -28,6 +30,7 @@ pub(super) fn take(roots: &mut BTreeMap<Identity, Root>, stored: Stored, hit: Hi
         rules: BTreeSet::new(),
         hits: Vec::new(),
     });
+    root.known.insert(known);
     root.secrets.extend(stored.secrets);
     root.config_maps.extend(stored.config_maps);
     root.objects.extend(stored.objects);
@@ -100,6 +103,7 @@ pub(super) fn see(roots: &mut BTreeMap<Identity, Root>, used: &Used, stored: Sto
     let is_new = !secrets.is_subset(&root.secrets)
         || !stored.config_maps.is_subset(&root.config_maps)
         || !stored.objects.is_empty();
+    root.known.insert((stored.identity, stored.halves));
     root.secrets.extend(secrets);
     root.config_maps.extend(stored.config_maps);
     root.objects.extend(stored.objects);

@@ -27,7 +27,7 @@ pub(super) const SCHEMA: &str = "keyless/audit/v1";
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Audit")]
-struct Document<'v> {
+pub(super) struct Document<'v> {
     /// `keyless/audit/v1`.
     schema: &'static str,
     /// `cluster`: every object of the kinds in `looked` was looked through.
@@ -155,6 +155,11 @@ struct RuleName {
 impl Verdict {
     /// For scripts. `verdict`, `complete` and `count` are what [`Self::outcome`] says.
     pub(crate) fn to_json(&self) -> Value {
+        json!(self.document())
+    }
+
+    /// The same before it is JSON.
+    pub(super) fn document(&self) -> Document<'_> {
         let rules = self.states().into_iter().map(|it| RuleName {
             code: it.rule.name,
             id: it.rule.id,
@@ -170,7 +175,7 @@ impl Verdict {
             control: it.control.as_deref(),
         });
         let outcome = self.outcome();
-        json!(Document {
+        Document {
             schema: SCHEMA,
             scope: "cluster",
             verdict: outcome.name(),
@@ -209,7 +214,7 @@ impl Verdict {
             beyond: self.beyond(),
             evidence: self.record.evidence(),
             baseline: self.record.new_since.as_ref().map(super::compare::NewSince::document),
-        })
+        }
     }
 }
 

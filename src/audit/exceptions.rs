@@ -15,6 +15,7 @@ use crate::{
     error::{Code, Error, Result},
     hex::hex,
     redact,
+    target::is_uid,
 };
 
 /// What is wrong with an entry is a finding of this rule.
@@ -58,7 +59,9 @@ struct Entry {
     /// gets to lie there is not meant.
     code: Option<String>,
     /// The objects in which it lies, each as the report names it: `Secret shop/vault`. Required where it lies in one, unless
-    /// the ID names that place. In any other object it is not excepted.
+    /// the ID names that place. In any other object it is not excepted. With the UID of a cluster before it,
+    /// `UID/Secret shop/vault`, it is in that cluster only, and `UID/` alone is no object of it; in a report over several
+    /// clusters each must have one.
     #[serde(default)]
     at: Vec<String>,
     /// Why it cannot go yet.
@@ -122,12 +125,14 @@ impl Exceptions {
                 }
             }
             for (place, value) in entry.at.iter().enumerate() {
+                let (cluster, object) = of_cluster(value);
                 let fits = value.len() <= 1000 && !value.chars().any(char::is_control);
-                let is_object = value.split_once(' ').is_some_and(|(kind, name)| {
+                let is_object = object.split_once(' ').is_some_and(|(kind, name)| {
                     let is_text = |text: &str| !text.is_empty() && !text.contains([' ', '*', '?']);
                     is_text(kind) && is_text(name)
                 });
-                if !(fits && is_object) {
+                let is_cluster = cluster.is_some() && object.is_empty();
+                if !(fits && (is_object || is_cluster)) {
                     return Err(malformed().caused_by(format_args!(
                         "{at}.at[{place}]: it names no object as the report does, e.g. `Secret shop/vault`"
                     )));
@@ -150,6 +155,29 @@ impl Exceptions {
         let digest = hex(digest(&SHA256, content.as_bytes()).as_ref());
         Ok(Self { entries: file.exceptions, digest })
     }
+
+    /// Refuses an entry that does not say which of several clusters it is about. `path`: of the file.
+    pub(crate) fn name_clusters(&self, path: &Path) -> Result<()> {
+        for (number, entry) in self.entries.iter().enumerate() {
+            let names = |at: &String| of_cluster(at).0.is_some();
+            if entry.at.is_empty() || !entry.at.iter().all(names) {
+                return Err(Error::usage(Code::ExceptionsMalformed, format!("{} cannot be used", path.display()))
+                    .caused_by(format_args!(
+                        "exceptions[{number}].at: it does not name the cluster, and several are to be audited"
+                    ))
+                    .hint("write the UID of the cluster before each object, e.g. `UID/Secret shop/vault`, and `UID/` where it lies in none"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `UID/Secret shop/vault`: the UID of a cluster, if there is one, and the object.
+fn of_cluster(at: &str) -> (Option<&str>, &str) {
+    match at.split_once('/') {
+        Some((uid, object)) if is_uid(uid) => (Some(uid), object),
+        _ => (None, at),
+    }
 }
 
 /// Whether an ID of a report names where the credential lies, and not which one it is.
@@ -158,6 +186,24 @@ pub(super) fn is_place(id: &str) -> bool {
 }
 
 impl Entry {
+    /// The same as it is for one cluster: `None` where it is about others only. `Err`: it is not known whether it is.
+    fn within(&self, cluster: Option<&str>) -> Result<Option<Self>, String> {
+        let about = |at: &&String| match (of_cluster(at).0, cluster) {
+            (None, _) => true,
+            (Some(named), cluster) => Some(named) == cluster,
+        };
+        if self.at.is_empty() {
+            return Ok(Some(self.clone()));
+        }
+        let own: Vec<_> = self.at.iter().filter(about).collect();
+        if own.is_empty() && cluster.is_none() {
+            return Err("it names a cluster, and the UID of this one could not be read".to_owned());
+        }
+        let objects = own.iter().map(|at| of_cluster(at).1).filter(|object| !object.is_empty());
+        let at = objects.map(str::to_owned).collect();
+        Ok((!own.is_empty()).then(|| Self { at, ..self.clone() }))
+    }
+
     /// Whether it was written for every copy of the credential; `Err`: why it was not.
     fn reaches(&self, root: &Root) -> Result<(), String> {
         const AGAIN: &str = "the credential counts again";
@@ -199,8 +245,18 @@ impl Verdict {
     /// The same verdict with these exceptions, at this time (seconds since 1970).
     pub(crate) fn excepting(mut self, exceptions: &Exceptions, now: u64) -> Self {
         let today = today(now);
+        let cluster = self.record.cluster.clone();
+        let mut others = 0;
         for entry in &exceptions.entries {
-            match self.position(entry, today) {
+            let position = match entry.within(cluster.as_deref()) {
+                Ok(Some(own)) => self.position(&own, today),
+                Ok(None) => {
+                    others += 1;
+                    continue;
+                }
+                Err(why) => Err(why),
+            };
+            match position {
                 Ok((is_root, index)) => {
                     let from = if is_root { &mut self.roots } else { &mut self.others };
                     let root = from.remove(index);
@@ -221,6 +277,20 @@ impl Verdict {
                     remedy: RULE.remedy.to_owned(),
                 }),
             }
+        }
+        if others > 0 {
+            self.notes.push(Hit {
+                rule: RULE.id,
+                weight: Weight::Note,
+                place: "exceptions".to_owned(),
+                why: match others {
+                    1 => "1 entry is about another cluster: it counts for nothing in this one".to_owned(),
+                    count => format!(
+                        "{count} entries are about other clusters: they count for nothing in this one"
+                    ),
+                },
+                remedy: "Audit those clusters with this file, too.".to_owned(),
+            });
         }
         self.excepted.sort_by(|a, b| (a.root.class, &a.root.id).cmp(&(b.root.class, &b.root.id)));
         self.exceptions = Some(exceptions.digest.clone());

@@ -12,6 +12,7 @@ mod count;
 mod document;
 mod exceptions;
 mod finding;
+mod fleet;
 mod kind;
 mod leg;
 mod lines;
@@ -30,8 +31,9 @@ pub(crate) use self::{
     compare::{Answer, MAX_REPORT, NewSince, Saved, difference, schema as difference_schema},
     document::schema,
     exceptions::{Exceptions, exceptions_schema},
+    fleet::{Fleet, Member, schema as fleet_schema},
     kind::{LoginKind, login_kind},
-    reports::{Evidence, FORMATS, Format},
+    reports::{Evidence, FORMATS, FleetEvidence, Format},
     verdict::{Gate, Outcome, Verdict, judge, judge_with},
 };
 use self::{

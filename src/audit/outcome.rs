@@ -16,6 +16,20 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// What several come to together: never better than the worst of them. None at all is nothing to judge.
+    pub(crate) fn of_all(all: impl IntoIterator<Item = Self>) -> Self {
+        let both = |one: Self, other: Self| match (one, other) {
+            (Self::Found { complete }, it) | (it, Self::Found { complete }) => {
+                Self::Found { complete: complete && it.is_complete() }
+            }
+            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
+            (Self::NothingToJudge, _) | (_, Self::NothingToJudge) => Self::NothingToJudge,
+            (Self::ZeroExcept, _) | (_, Self::ZeroExcept) => Self::ZeroExcept,
+            (Self::Zero, Self::Zero) => Self::Zero,
+        };
+        all.into_iter().reduce(both).unwrap_or(Self::NothingToJudge)
+    }
+
     /// For scripts.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -20,7 +20,7 @@ use crate::{
         objects::Unseen,
         snapshot::{ConfigMapKey, Inventory, Mode, SecretKey},
     },
-    credentials::{Class, Outside},
+    credentials::{Class, Halves, Outside},
     federation::cloud::CloudLook,
 };
 
@@ -87,6 +87,16 @@ impl Gate {
         }
     }
 
+    /// What is so where nothing is found.
+    pub(super) fn zero(self) -> &'static str {
+        match self {
+            Self::Mission => "no long-lived credential of a known kind opens a cloud or a secret store",
+            Self::Platform => {
+                "no long-lived credential of a known kind opens a cloud, a secret store or the platform"
+            }
+        }
+    }
+
     /// Whether a credential of this class must not be there.
     pub(super) fn covers(self, class: Class) -> bool {
         match self {
@@ -99,6 +109,8 @@ impl Gate {
 /// One credential, and every place in which it was met.
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
+    /// By what it is told from others, with its secret half where that was seen.
+    pub(crate) known: BTreeSet<(Identity, Halves)>,
     pub(crate) what: String,
     /// A name by which an exception can mean it.
     pub(crate) id: String,
@@ -276,12 +288,7 @@ impl Verdict {
     fn zero_in_words(&self) -> String {
         let is_zero =
             |name: LegName| self.legs().iter().any(|leg| leg.name == name && leg.state == LegState::Zero);
-        let what = match self.gate {
-            Gate::Mission => "no long-lived credential of a known kind opens a cloud or a secret store",
-            Gate::Platform => {
-                "no long-lived credential of a known kind opens a cloud, a secret store or the platform"
-            }
-        };
+        let what = self.gate.zero();
         let headline = match (is_zero(LegName::Consumption), is_zero(LegName::Cloud)) {
             (true, true) => format!("ZERO (cluster + consumption + cloud): {what}"),
             (true, false) => format!("ZERO (cluster + consumption): {what}"),

@@ -20,6 +20,7 @@ pub(in crate::audit) fn verdict(
     Verdict {
         roots: (0..roots)
             .map(|number| Root {
+                known: BTreeSet::from([(Identity::Named(format!("google:{number}")), Halves::new())]),
                 what: "a stored credential".into(),
                 id: format!("google:{number}"),
                 claims: None,

@@ -86,6 +86,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// The result of audit
     Audit,
+    /// The result of audit over several clusters
+    AuditFleet,
     /// The result of audit diff
     AuditDiff,
     /// The file of audit --exceptions

@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{Cli, output, watch};
+use super::{Cli, output, several, watch};
 
 /// Flags by their IDs, and the commands that have a use for them, with their subcommands. What is not listed is taken by
 /// every command.
@@ -101,6 +101,8 @@ impl Cli {
     /// The arguments of the program, its name first.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut command = Self::definition();
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let contexts = several::given(&arguments);
         let mut matches =
             command.try_get_matches_from_mut(arguments).map_err(|error| named(error, &Self::definition()))?;
         let words = words(&matches);
@@ -116,6 +118,10 @@ impl Cli {
         if let Some((kind, message)) = output::refused(&matches, &words.join(" ")) {
             command.build();
             return Err(leaf(&mut command, &words).error(kind, message));
+        }
+        if let Some(message) = several::refused(&matches, &words.join(" "), contexts) {
+            command.build();
+            return Err(leaf(&mut command, &words).error(ErrorKind::ArgumentConflict, message));
         }
         if let Some(message) = watch::refused(&matches) {
             command.build();

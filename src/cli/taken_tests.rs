@@ -101,9 +101,9 @@ fn flag_without_use_is_refused() {
 #[test]
 fn flag_may_stand_before_the_command() {
     let named = |cli: Cli| cli.common.context;
-    assert_eq!(named(read(&["--context", "a", "audit"]).unwrap()).as_deref(), Some("a"));
-    assert_eq!(named(read(&["audit", "--context", "a"]).unwrap()).as_deref(), Some("a"));
-    assert_eq!(named(read(&["render", "--context", "a", "store"]).unwrap()).as_deref(), Some("a"));
+    assert_eq!(named(read(&["--context", "a", "audit"]).unwrap()), ["a"]);
+    assert_eq!(named(read(&["audit", "--context", "a"]).unwrap()), ["a"]);
+    assert_eq!(named(read(&["render", "--context", "a", "store"]).unwrap()), ["a"]);
     let keys = read(&["publish", "--public-key", "a", "--public-key", "b"]).unwrap().common.public_key;
     assert_eq!(keys, [PathBuf::from("a"), PathBuf::from("b")]);
     assert!(read(&["-vv", "-o", "json", "config", "schema"]).is_ok_and(|cli| cli.common.verbose == 2));

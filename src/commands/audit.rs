@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, audit_diff};
+use super::{Exit, audit_diff, audit_fleet};
 use crate::{
     audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
@@ -39,12 +39,16 @@ fn tone(outcome: &Outcome) -> Tone {
 /// Runs the command. `now` is asked for seconds since 1970.
 pub(crate) async fn run(
     args: &AuditArgs,
+    contexts: &[String],
     settings: &Settings,
     now: fn() -> u64,
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     // Once, so that all that the run decides is of one time.
     let now = now();
+    if args.all_contexts || contexts.len() > 1 {
+        return audit_fleet::run(args, contexts, settings, now, report).await;
+    }
     // Before the cluster is looked through: that takes a while.
     let exceptions = args.exceptions.as_deref().map(exceptions).transpose()?;
     let baseline = args.baseline.as_deref().map(|path| Ok((path, audit_diff::read(path)?))).transpose()?;
@@ -59,20 +63,7 @@ pub(crate) async fn run(
         let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
         baseline.is_of(uid, path, "the one that is audited")?;
     }
-    let asked = args.cloud.then_some(settings);
-    let (mut verdict, preflight) = look(&cluster, args.mode, args.gate, asked, now).await?;
-    for (code, missing) in std::mem::take(&mut verdict.record.missing) {
-        report.warning(&Warning::new(code, missing));
-    }
-    if let Some(missing) = preflight.message(args.mode) {
-        report.warning(&Warning::new(Code::ClusterForbidden, missing));
-    }
-    if let Some(unanswered) = preflight.unanswered_message() {
-        report.warning(&Warning::new(Code::ClusterRefused, unanswered));
-    }
-    if let Some(exceptions) = &exceptions {
-        verdict = verdict.excepting(exceptions, now);
-    }
+    let mut verdict = judged(&cluster, args, exceptions.as_ref(), settings, now, report).await?;
     if let Some((_, baseline)) = &baseline {
         // Both in the form of a file, so that they are compared as `audit diff` compares them.
         let current = Saved::parse(&report.json_text("audit", verdict.to_json()), Path::new("the result"))?;
@@ -83,14 +74,45 @@ pub(crate) async fn run(
     let evidence = Evidence::new(&verdict, json, report.target(), version, now, &redact::line);
     // Before the result is printed: where one cannot be written, stdout holds nothing but the error.
     for file in &args.report {
-        write(file, &evidence, report)?;
+        write(file, &(file.format.write)(&evidence), report)?;
     }
-    let mut lines = verdict.lines().into_iter();
-    report.result(Line::whole(tone(&verdict.outcome()), lines.next().unwrap_or_default()));
-    report.lines(lines);
+    show(&verdict.outcome(), verdict.lines(), report);
     report.json("audit", verdict.to_json());
     report.form(|format| (format.write)(&evidence));
     Ok(verdict.exit())
+}
+
+/// The headline, and what is below it.
+pub(super) fn show(outcome: &Outcome, lines: Vec<String>, report: &mut Report<'_>) {
+    let mut lines = lines.into_iter();
+    report.result(Line::whole(tone(outcome), lines.next().unwrap_or_default()));
+    report.lines(lines);
+}
+
+/// What one cluster comes to, with its exceptions. The rights that are missing for it are warnings.
+pub(super) async fn judged(
+    cluster: &Cluster,
+    args: &AuditArgs,
+    exceptions: Option<&Exceptions>,
+    settings: &Settings,
+    now: u64,
+    report: &mut Report<'_>,
+) -> Result<Verdict> {
+    let asked = args.cloud.then_some(settings);
+    let (mut verdict, preflight) = look(cluster, args.mode, args.gate, asked, now).await?;
+    for (code, missing) in std::mem::take(&mut verdict.record.missing) {
+        report.warning(&Warning::new(code, missing));
+    }
+    if let Some(missing) = preflight.message(args.mode) {
+        report.warning(&Warning::new(Code::ClusterForbidden, missing));
+    }
+    if let Some(unanswered) = preflight.unanswered_message() {
+        report.warning(&Warning::new(Code::ClusterRefused, unanswered));
+    }
+    Ok(match exceptions {
+        Some(exceptions) => verdict.excepting(exceptions, now),
+        None => verdict,
+    })
 }
 
 /// Asks the providers for what they issued to the identities that the cluster names.
@@ -127,7 +149,7 @@ pub(super) async fn look(
     Ok((verdict, inventory.preflight))
 }
 
-fn exceptions(path: &Path) -> Result<Exceptions> {
+pub(super) fn exceptions(path: &Path) -> Result<Exceptions> {
     let content = files::read_text(path, Accept::FileOrPipe, MAX_SMALL).map_err(|error| {
         Error::usage(Code::ExceptionsUnreadable, format!("{} cannot be read", path.display()))
             .caused_by(error)
@@ -136,14 +158,14 @@ fn exceptions(path: &Path) -> Result<Exceptions> {
     Exceptions::parse(&content, path)
 }
 
-fn write(
+pub(super) fn write(
     ReportFile { format, file }: &ReportFile,
-    evidence: &Evidence,
+    text: &str,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let name = file.display();
     // As `Report::form` prints it.
-    let text = redact::document(&(format.write)(evidence));
+    let text = redact::document(text);
     files::replace(file, text.as_bytes()).map_err(|error| {
         Error::failed(Code::ReportUnwritable, format!("the report {name} cannot be written"))
             .caused_by(error)

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 mod audit_diff;
+mod audit_fleet;
 mod completions;
 pub(crate) mod config;
 pub(crate) mod coupling;
@@ -30,6 +31,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 mod stores;
 pub(crate) mod teardown;
+mod undecided;
 pub(crate) mod verify;
 mod version;
 

@@ -127,7 +127,8 @@ pub(super) fn resolve(
     resolve_by(settings, to, Completes::Yes, estate, cluster_id, ask)
 }
 
-fn resolve_by(
+/// As [`resolve`]. `completes`: whether the store says what the settings leave out.
+pub(super) fn resolve_by(
     settings: &Settings,
     to: Option<ProviderName>,
     completes: Completes,

@@ -120,6 +120,12 @@ impl Rights {
         Ok(())
     }
 
+    /// What is granted because the list says so, and no object asks for.
+    pub(super) fn only_listed(&self) -> Vec<&Right> {
+        let asked = self.needs.asked();
+        self.listed.iter().flatten().filter(|right| !asked.contains(*right)).collect()
+    }
+
     /// Takes back what no object asks for, if that is known: what is listed, and what the provider is seen to have given.
     /// `false`: it is not known.
     pub(super) fn revoke_unused(&mut self) -> bool {

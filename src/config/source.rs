@@ -88,6 +88,16 @@ impl Sources {
         self.environment.iter().any(|one| one.setting.path == setting)
     }
 
+    /// Whether the file says it, and no variable.
+    pub(crate) fn file_says(&self, setting: &str) -> bool {
+        self.of_file(setting).is_some() && !self.is_of_user(setting)
+    }
+
+    fn of_file(&self, setting: &str) -> Option<&Value> {
+        let value = setting.split('.').try_fold(&self.file, |value, key| value.get(key));
+        value.filter(|value| !value.is_null())
+    }
+
     /// The file, if it is to be announced, and the variables.
     pub(super) fn announced(&self, file: Option<&PathBuf>) -> String {
         let file = file.map(|path| path.display().to_string());
@@ -112,8 +122,8 @@ pub(crate) fn effective(common: &Common, sources: &Sources) -> Vec<Effective> {
         if let Some(set) = set {
             return (set.value.clone(), Origin::Environment, Some(set.variable.to_owned()));
         }
-        let in_file = setting.path.split('.').try_fold(&sources.file, |value, key| value.get(key));
-        match (in_file.filter(|value| !value.is_null()), &setting.default) {
+        let in_file = sources.of_file(setting.path.as_str());
+        match (in_file, &setting.default) {
             (Some(value), _) => (value.clone(), Origin::File, None),
             (None, Some(default)) => (default.clone(), Origin::Default, None),
             (None, None) => (Value::Null, Origin::Unset, None),
@@ -164,7 +174,7 @@ fn flags(common: &Common) -> Vec<(&'static str, &'static str, Value)> {
         ("bucket.project", "--project", text(project)),
         ("tls.caFile", "--ca-file", path(ca_file)),
         ("cluster.kubeconfig", "--kubeconfig", path(kubeconfig)),
-        ("cluster.context", "--context", text(context)),
+        ("cluster.context", "--context", context.first().map(|name| json!(name))),
         (
             "cluster.serviceAccount",
             "--service-account",

@@ -49,6 +49,16 @@ pub(super) struct Rights {
 }
 
 impl Store {
+    /// As the commands work by it.
+    pub(super) fn settings(self, path: &Path) -> Result<super::Store> {
+        Ok(super::Store {
+            listed: self.listed(path)?,
+            name: self.name,
+            namespace: self.namespace,
+            service_account: self.service_account.map(|text| text.parse()).transpose()?,
+        })
+    }
+
     /// Everything that is listed; `None`: there is no list. An entry that is empty would mean everything to a search.
     pub(super) fn listed(&self, path: &Path) -> Result<Option<BTreeSet<Right>>> {
         if self.secrets.is_none() && self.rights.is_none() {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{file::Document, source::Sources};
+use super::{Settings, Store, file::Document, source::Sources};
 use crate::{
     cli::Common,
     error::Result,
@@ -16,6 +16,19 @@ pub(crate) struct Undecided {
     settings: Vec<&'static str>,
     /// Of these, the file alone names the account.
     accounts: Vec<ProviderName>,
+    /// What is left of the settings without the file.
+    decided: Option<Decided>,
+}
+
+/// What flags and the environment say, of what decides whose credential ends and what is granted.
+#[derive(Clone, Debug)]
+struct Decided {
+    provider: Option<ProviderName>,
+    providers: Sections,
+    store: Store,
+    context: Option<String>,
+    /// No flag names a key that is published before an API server serves it.
+    keys_are_of_file: bool,
 }
 
 const BUCKET: &str = "bucket.url";
@@ -32,6 +45,7 @@ impl Undecided {
         let settings = [
             (BUCKET, common.bucket.is_none() && bucket.url.is_some()),
             ("bucket.publicUrl", common.public_url.is_none() && bucket.public_url.is_some()),
+            ("bucket.endpoint", common.endpoint.is_none() && bucket.endpoint.is_some()),
             ("bucket.project", common.project.is_none() && bucket.project.is_some()),
             ("issuer", common.issuer.is_none() && file.issuer.is_some()),
         ];
@@ -43,10 +57,47 @@ impl Undecided {
             let own = without.of(section.provider()).and_then(|section| section.account());
             section.is_named() && section.account() != own
         });
+        let accounts = accounts.map(|section| section.provider()).collect();
+        let own =
+            text.as_deref().map(|text| Document::parse(text, path)).transpose()?.unwrap_or_default().file;
+        let decided = Decided {
+            provider: own.provider,
+            store: own.store.settings(path)?,
+            context: common.context.first().cloned().or(own.cluster.context),
+            keys_are_of_file: common.public_key.is_empty() && !file.cluster.public_keys.is_empty(),
+            providers: without,
+        };
         Ok(Self {
             settings: settings.map(|(setting, _)| setting).collect(),
-            accounts: accounts.map(|section| section.provider()).collect(),
+            accounts,
+            decided: Some(decided),
         })
+    }
+
+    /// The settings without what only the file says of providers and stores. `None`: there is no such file.
+    pub(crate) fn without_file(&self, settings: &Settings) -> Option<Settings> {
+        let decided = self.decided.as_ref()?;
+        Some(Settings {
+            provider: decided.provider,
+            providers: decided.providers.clone(),
+            store: decided.store.clone(),
+            ..settings.clone()
+        })
+    }
+
+    /// What says where the documents are.
+    pub(crate) fn of_documents(&self) -> &[&'static str] {
+        &self.settings
+    }
+
+    pub(crate) fn names_keys(&self) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.keys_are_of_file)
+    }
+
+    /// The context that only the file names, of the one that the settings name.
+    pub(crate) fn context<'a>(&self, named: Option<&'a str>) -> Option<&'a str> {
+        let decided = self.decided.as_ref()?;
+        named.filter(|_| decided.context.is_none())
     }
 
     /// What says where the documents are, and who is let in by this provider.

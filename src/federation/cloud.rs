@@ -39,9 +39,9 @@ pub(crate) struct AuditRights {
     /// Of the error that says that the provider refuses one.
     pub(crate) refused: Code,
     /// By the provider's own names.
-    pub(crate) permissions: &'static [&'static str],
+    pub(crate) permissions: fn() -> Vec<String>,
     /// Commands for a shell that grant them, and nothing else. What only the user knows is a variable.
-    pub(crate) grant: &'static str,
+    pub(crate) grant: fn() -> String,
 }
 
 /// What is looked for: everything of the cluster that can name an identity.

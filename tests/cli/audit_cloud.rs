@@ -177,6 +177,31 @@ fn each_refusal_makes_it_incomplete() {
     estate.cloud(&[]).ends(0).says("new keys of service accounts are forbidden by policy");
 }
 
+/// Every permission is in the commands, and the one of a quota project only where there is one.
+#[test]
+fn rendered_rights_are_each_granted() {
+    let (estate, _) = Estate::zero();
+    let render = ["render", "rbac", "--for", "audit", "--cloud", "google", "-o", "json"];
+    let rendered = estate.world.run(&render).ends(0).json();
+    let commands = rendered["commands"].as_str().unwrap();
+    for permission in rendered["permissions"].as_array().unwrap() {
+        assert!(commands.contains(permission.as_str().unwrap()), "{permission}: {commands}");
+    }
+    let granted = |quota_project: &str| {
+        let script = format!("gcloud() {{ echo \"$@\"; }}\n{commands}");
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-euc").arg(script).env_clear().env("PATH", "/usr/bin:/bin");
+        shell.env("PROJECT", "acme-prod").env("MEMBER", "user:a@example.com");
+        let ran = shell.env("GOOGLE_CLOUD_QUOTA_PROJECT", quota_project).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    assert!(!granted("").contains("serviceusage"), "{}", granted(""));
+    let wanted = "projects add-iam-policy-binding acme-bill --member=user:a@example.com --condition=None \
+                  --role=roles/serviceusage.serviceUsageConsumer";
+    assert!(granted("acme-bill").contains(wanted), "{}", granted("acme-bill"));
+}
+
 #[test]
 fn unread_public_half_makes_it_incomplete() {
     let (estate, email) = Estate::zero();

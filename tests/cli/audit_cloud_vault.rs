@@ -208,6 +208,54 @@ fn each_denied_path_makes_it_incomplete() {
     }
 }
 
+/// What the rendered commands give to `vault policy write`.
+fn rendered_policy(scene: &Scene, mounts: &str) -> String {
+    let render = ["render", "rbac", "--for", "audit", "--cloud", "vault"];
+    let commands = scene.estate.world.run(&render).ends(0).out;
+    let commands = commands.replace("| vault policy write keyless-audit -", "");
+    let mut shell = std::process::Command::new("sh");
+    let ran = shell.arg("-euc").arg(commands).env("MOUNTS", mounts).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn rendered_policy_suffices_refusals_are_named() {
+    let scene = Scene::zero();
+    let id = scene.vault.app_role("team/approle", "reader", |_| {});
+    scene.vault.secret_id("team/approle", "reader", 3600, 0);
+    let reference = json!({"name": "absent", "namespace": "external-secrets", "key": "value"});
+    scene.store(
+        "approle",
+        &json!({"appRole": {"path": "team/approle", "roleId": id, "secretRef": reference}}),
+    );
+    let cloud_with = |policy: &str| {
+        scene.vault.put_policy("audit", policy);
+        scene.cloud_as(&scene.vault.token(&["audit"]), &[])
+    };
+    let whole = rendered_policy(&scene, "+ team/approle");
+    let ran = cloud_with(&whole);
+    let is_whole = !ran.err.contains("lacks") && !ran.out.contains("could not be read:");
+    assert!(is_whole, "{}{}", ran.err, ran.out);
+    // A mount with a slash is none that + means.
+    let ran = cloud_with(&rendered_policy(&scene, "+")).ends(3);
+    assert!(
+        ran.err.contains("the login at vault lacks: ") && ran.err.contains("auth/team/approle/role"),
+        "{}",
+        ran.err
+    );
+    for path in ["auth/token/lookup-accessor", "auth/team/approle/role/+/secret-id-accessor/lookup"] {
+        let less: Vec<_> = whole.lines().filter(|line| !line.contains(path)).collect();
+        let ran = cloud_with(&less.join("\n")).ends(3);
+        let named = path.replace('+', "reader");
+        assert!(
+            ran.err.contains("the login at vault lacks: ") && ran.err.contains(&named),
+            "{path}: {}",
+            ran.err
+        );
+    }
+}
+
 /// What a tenant writes decides what is asked for, never where.
 #[test]
 fn store_at_another_server_is_unseen() {

@@ -248,11 +248,7 @@ fn key_used_elsewhere_is_never_retired() {
     ] {
         let estate = Estate::new();
         put(&estate);
-        fs::write(
-            estate.world.dir.path().join("keyless.yaml"),
-            "apiVersion: keyless/v1\nstore: {name: gcp}\n",
-        )
-        .unwrap();
+        estate.settings("store: {name: gcp}");
         for _ in 0..2 {
             // It was asked for, and is not done.
             let ran = estate.run(&RETIRE).ends(1);

@@ -2,7 +2,10 @@
 
 use std::{
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +30,8 @@ pub(crate) struct Estate {
     pub(crate) google: Arc<Google>,
     pub(crate) key_id: String,
     pub(crate) email: String,
+    /// The test wrote the settings file, and is the user: `setup` is told its name.
+    names_settings: AtomicBool,
     _eso: EsoStandIn,
 }
 
@@ -85,7 +90,8 @@ impl Estate {
                 _ => Err(format!("{ways} ways to log in")),
             }
         });
-        let estate = Self { world, google, key_id, email, _eso: eso };
+        let names_settings = AtomicBool::new(false);
+        let estate = Self { world, google, key_id, email, names_settings, _eso: eso };
         estate.until_read("shop", "db");
         estate
     }
@@ -149,6 +155,10 @@ impl Estate {
         if !matches!(arguments.first(), Some(&"audit" | &"config" | &"coupling")) {
             command.args(["--ca-file", "ca.pem"]);
         }
+        let names = self.names_settings.load(Ordering::Relaxed) && arguments.first() == Some(&"setup");
+        if names && !arguments.contains(&"--config") {
+            command.args(["--config", "keyless.yaml"]);
+        }
         command
     }
 
@@ -160,8 +170,14 @@ impl Estate {
         self.world.cluster.object("external-secrets.io/v1", "ClusterSecretStore", None, "gcp").unwrap()
     }
 
-    /// Replaces `keyless.yaml`.
+    /// Replaces `keyless.yaml`, as a user who names it to `setup` from then on.
     pub(crate) fn settings(&self, settings: &str) {
+        self.names_settings.store(true, Ordering::Relaxed);
+        self.unnamed_settings(settings);
+    }
+
+    /// Replaces `keyless.yaml`, as it may come with a folder.
+    pub(crate) fn unnamed_settings(&self, settings: &str) {
         let content = format!("apiVersion: keyless/v1\n{settings}\n");
         std::fs::write(self.world.dir.path().join("keyless.yaml"), content).unwrap();
     }

@@ -103,7 +103,9 @@ fn world_writable_settings_file_is_refused() {
 #[test]
 fn unnamed_file_is_announced_with_effects() {
     let estate = Estate::new();
-    estate.settings("cluster: {context: admin}\nbucket: {url: 's3://acme', endpoint: 'http://127.0.0.1:1'}");
+    estate.unnamed_settings(
+        "cluster: {context: admin}\nbucket: {url: 's3://acme', endpoint: 'http://127.0.0.1:1'}",
+    );
     let ran = estate.run(&["audit"]).ends(1);
     let first = "Settings from keyless.yaml (cluster.context admin, bucket.endpoint http://127.0.0.1:1)";
     assert_eq!(ran.err.lines().next(), Some(first), "{}", ran.err);
@@ -138,7 +140,7 @@ fn unnamed_file_directs_no_credentials() {
         ),
         ("vault: {address: 'https://vault.evil.example'}", "vault.address"),
     ] {
-        estate.settings(settings);
+        estate.unnamed_settings(settings);
         estate.google.faults().forget();
         for command in commands {
             let ran = estate.run(command);
@@ -152,10 +154,10 @@ fn unnamed_file_directs_no_credentials() {
         estate.world.cluster.server(0).faults().forget();
     }
     // So it is where a flag or the environment says the same, and on this machine.
-    estate.settings("bucket: {url: 's3://acme', endpoint: 'https://s3.evil.example'}");
+    estate.unnamed_settings("bucket: {url: 's3://acme', endpoint: 'https://s3.evil.example'}");
     let ran = estate.run(&["audit", "--endpoint", "http://127.0.0.1:1"]);
     assert!(!ran.err.contains("config-endpoint"), "{}", ran.err);
-    estate.settings("vault: {address: 'https://vault.lab.test/'}");
+    estate.unnamed_settings("vault: {address: 'https://vault.lab.test/'}");
     let mut command = estate.command(&["audit"]);
     let ran: crate::world::Ran = command.env("VAULT_ADDR", "https://vault.lab.test").output().unwrap().into();
     assert!(!ran.err.contains("config-endpoint"), "{}", ran.err);
@@ -183,7 +185,7 @@ fn environment_directs_what_it_sets() {
         (google, "KEYLESS_GOOGLE_ENDPOINTS_IAM", "https://iam.lab.test"),
         (aws, "KEYLESS_AWS_ENDPOINTS_SECRETS_MANAGER", "https://sm.lab.test"),
     ] {
-        estate.settings(settings);
+        estate.unnamed_settings(settings);
         let ran = run(variable, value, &["config", "view"]).ends(0);
         assert!(ran.out.contains(value) && !ran.out.contains("evil"), "{}", ran.out);
         // Another setting from the environment makes the file no better.
@@ -194,7 +196,7 @@ fn environment_directs_what_it_sets() {
         }
     }
     // The variable chooses the kind of bucket, the file the place that its login would be sent to.
-    estate.settings("bucket:\n  url: s3://acme\n  endpoint: https://blob.evil.example");
+    estate.unnamed_settings("bucket:\n  url: s3://acme\n  endpoint: https://blob.evil.example");
     run("KEYLESS_BUCKET_URL", "az://acme/oidc", &["config", "view"]).fails(
         2,
         "config-endpoint",
@@ -208,7 +210,7 @@ fn environment_directs_what_it_sets() {
 #[test]
 fn file_is_valid_once_named() {
     let estate = Estate::new();
-    estate.settings("vault:\n  address: https://vault.evil.example");
+    estate.unnamed_settings("vault:\n  address: https://vault.evil.example");
     let variable = ("KEYLESS_VAULT_ADDRESS", "https://vault.lab.test");
     let mut command = estate.command(&["config", "validate"]);
     let ran: crate::world::Ran = command.env(variable.0, variable.1).output().unwrap().into();
@@ -295,7 +297,7 @@ fn endpoints_are_https_or_loopback() {
         "google: {project: acme-prod, endpoints: {serviceUsage: 'http://0.0.0.0/CANARY'}}",
         "google: {project: acme-prod, endpoints: {sts: 'ftp://sts.CANARY.com'}}",
     ] {
-        estate.settings(settings);
+        estate.unnamed_settings(settings);
         estate.google.faults().forget();
         for command in [
             &["setup", "--dry-run"][..],

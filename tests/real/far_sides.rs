@@ -11,6 +11,10 @@ pub(crate) enum FarSide {
     Aws,
     /// Of Azure's makers; beside it the token endpoint of `lab`.
     Azurite,
+    /// The token endpoint, Resource Manager, Graph, Key Vault; a part of this program, so never missing.
+    Entra,
+    /// Microsoft's own Python libraries.
+    EntraClients,
     ExternalSecrets,
     FakeGcs,
     /// All of Google but its buckets; a part of this program, so never missing.
@@ -36,6 +40,8 @@ impl FarSide {
         match self {
             Self::Aws => "aws",
             Self::Azurite => "azurite",
+            Self::Entra => "entra",
+            Self::EntraClients => "entra-clients",
             Self::ExternalSecrets => "external-secrets",
             Self::FakeGcs => "fake-gcs-server",
             Self::Google => "google",
@@ -55,9 +61,9 @@ impl FarSide {
         match self {
             Self::ExternalSecrets => &["external-secrets", "crds.yaml", "crds-next.yaml"],
             Self::FakeGcs => &["fake-gcs-server"],
-            Self::Aws | Self::Google | Self::Image | Self::Keyless => &[],
+            Self::Aws | Self::Entra | Self::Google | Self::Image | Self::Keyless => &[],
             Self::Azurite => &["azurite"],
-            Self::GoogleClients => &["python"],
+            Self::EntraClients | Self::GoogleClients => &["python"],
             Self::Helm => &["helm"],
             Self::Kine => &["kine"],
             Self::Kubeadm => &["kubeadm", "kube-controller-manager"],
@@ -71,6 +77,7 @@ impl FarSide {
 pub(crate) struct FarSides {
     cache: PathBuf,
     kubebuilder_assets: Option<PathBuf>,
+    entra_clients: Option<PathBuf>,
     google_clients: Option<PathBuf>,
     azurite: Option<PathBuf>,
     helm: Option<PathBuf>,
@@ -87,6 +94,7 @@ impl FarSides {
         Some(Self {
             cache: path("KEYLESS_REAL_FAR_SIDES")?,
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
+            entra_clients: path("KEYLESS_REAL_ENTRA_CLIENTS"),
             google_clients: path("KEYLESS_REAL_GOOGLE_CLIENTS"),
             azurite: path("KEYLESS_REAL_AZURITE"),
             helm: path("KEYLESS_REAL_HELM"),
@@ -109,6 +117,7 @@ impl FarSides {
         // Nothing of a stand-in can be absent from its folder.
         let elsewhere = match far_side {
             FarSide::Azurite => self.azurite.clone(),
+            FarSide::EntraClients => self.entra_clients.clone(),
             FarSide::GoogleClients => self.google_clients.clone(),
             FarSide::Helm => self.helm.clone(),
             FarSide::Kubernetes => self.kubebuilder_assets.clone(),

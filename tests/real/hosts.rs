@@ -1,7 +1,7 @@
 //! Which names lead where.
 
 use crate::buckets::{GCS_ADDRESS, GCS_HOST, S3_ADDRESS, S3_HOST, STS_ADDRESS, STS_HOST};
-use crate::{aws, azurite, google, openbao};
+use crate::{aws, azurite, entra, google, openbao};
 
 /// The names of this world that a hosts file must know.
 pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
@@ -14,5 +14,6 @@ pub(crate) fn hosts() -> Vec<(&'static str, &'static str)> {
     ];
     hosts.extend(google::HOSTS.map(|name| (google::ADDRESS, name)));
     hosts.extend(lab::Aws::names().iter().map(|name| (aws::ADDRESS, *name)));
+    hosts.extend(lab::Entra::names().iter().map(|name| (entra::ADDRESS, *name)));
     hosts
 }

@@ -7,6 +7,7 @@ mod buckets;
 mod call;
 mod check;
 mod dns;
+mod entra;
 mod eso;
 mod far_sides;
 mod google;

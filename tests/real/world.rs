@@ -11,6 +11,7 @@
 //! 127.0.0.5:8200  OpenBao
 //! 127.0.0.6:443   *.amazonaws.com         AWS but for its buckets, from `lab`
 //! 127.0.0.7:443   *.blob.core.windows.net Azurite
+//! 127.0.0.8:443   the rest of Azure, from `lab`
 //! 10.99.0.5:8200  bao.lab.test            the same OpenBao, by TLS
 //! ```
 
@@ -27,6 +28,7 @@ use crate::azurite::Azurite;
 use crate::buckets::{ACCESS_KEY, Gcs, S3, SECRET_KEY};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, Failure, While, check, until};
+use crate::entra::Entra;
 use crate::eso::{self, Eso};
 use crate::far_sides::{FarSide, FarSides};
 use crate::google::Google;
@@ -67,6 +69,7 @@ pub(crate) struct World {
     google: Option<Google>,
     aws: Option<Aws>,
     azurite: Option<Azurite>,
+    entra: Option<Entra>,
     eso: Option<Eso>,
 }
 
@@ -96,6 +99,7 @@ impl World {
             google: None,
             aws: None,
             azurite: None,
+            entra: None,
             eso: None,
         };
         if needed.contains(&FarSide::Kubernetes) {
@@ -116,6 +120,9 @@ impl World {
         }
         if needed.contains(&FarSide::Aws) {
             world.aws = Some(Aws::start(&world.pki)?);
+        }
+        if needed.contains(&FarSide::Entra) {
+            world.entra = Some(Entra::start(&world.pki)?);
         }
         if needed.contains(&FarSide::Azurite) {
             world.azurite = Some(Azurite::start(&program(FarSide::Azurite)?, &world.folder, &world.pki)?);
@@ -226,6 +233,10 @@ impl World {
 
     pub(crate) fn aws(&self) -> Checked<&Aws> {
         self.aws.as_ref().ok_or_else(|| not_started("AWS"))
+    }
+
+    pub(crate) fn entra(&self) -> Checked<&Entra> {
+        self.entra.as_ref().ok_or_else(|| not_started("Entra"))
     }
 
     pub(crate) fn azurite(&self) -> Checked<&Azurite> {

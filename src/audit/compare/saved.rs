@@ -10,6 +10,7 @@ use super::place::Place;
 use crate::{
     audit::{
         document::SCHEMA,
+        fleet::SCHEMA as FLEET_SCHEMA,
         verdict::{Gate, Outcome},
     },
     cluster::snapshot::Mode,
@@ -149,6 +150,11 @@ impl Saved {
             serde_json::from_str(content).map_err(|error| malformed().caused_by_chain(&error))?;
         if head.command.as_deref() != Some("audit") {
             return Err(malformed().caused_by("`command` in it is not audit"));
+        }
+        if head.schema.as_deref() == Some(FLEET_SCHEMA) {
+            return Err(Error::usage(Code::AuditReportCluster, format!("{name} is about several clusters"))
+                .caused_by("only two results of one cluster can be compared")
+                .hint("make a result for each cluster: keyless audit --context NAME --report json=FILE"));
         }
         if head.api_version.as_deref() != Some(crate::report::API_VERSION)
             || head.schema.as_deref() != Some(SCHEMA)

@@ -2,7 +2,7 @@
 
 use crate::{
     audit::{
-        Hit,
+        Hit, Member,
         exceptions::Excepted,
         verdict::{Root, Verdict},
     },
@@ -10,7 +10,8 @@ use crate::{
         objects::Unseen,
         snapshot::{ConfigMapKey, SecretKey},
     },
-    target::{ClusterTarget, Target},
+    error::Error,
+    target::ClusterTarget,
 };
 
 /// What a text becomes.
@@ -78,12 +79,31 @@ pub(super) fn verdict(verdict: &Verdict, clean: Clean<'_>) -> Verdict {
     }
 }
 
-pub(super) fn target(target: &Target, clean: Clean<'_>) -> Option<ClusterTarget> {
-    target.cluster.as_ref().map(|cluster| ClusterTarget {
+pub(super) fn cluster(cluster: &ClusterTarget, clean: Clean<'_>) -> ClusterTarget {
+    ClusterTarget {
         context: cluster.context.as_deref().map(clean),
         server: clean(&cluster.server),
         uid: cluster.uid.as_deref().map(clean),
-    })
+    }
+}
+
+/// One of several clusters.
+pub(super) fn member(member: &Member, clean: Clean<'_>) -> Member {
+    let all = |texts: &[String]| texts.iter().map(|text| clean(text)).collect();
+    Member {
+        name: clean(&member.name),
+        target: member.target.as_ref().map(|it| cluster(it, clean)),
+        result: match &member.result {
+            Ok(it) => Ok(verdict(it, clean)),
+            Err(error) => Err(Error {
+                kind: error.kind,
+                code: error.code,
+                message: clean(&error.message),
+                causes: all(&error.causes),
+                hints: all(&error.hints),
+            }),
+        },
+    }
 }
 
 fn hit(hit: &Hit, clean: Clean<'_>) -> Hit {
@@ -108,6 +128,7 @@ fn root(root: &Root, clean: Clean<'_>) -> Root {
         key: key.key.as_deref().map(clean),
     });
     Root {
+        known: root.known.clone(),
         what: clean(&root.what),
         id: clean(&root.id),
         claims: root.claims.as_deref().map(clean),

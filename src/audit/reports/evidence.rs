@@ -1,5 +1,7 @@
 //! PURE. The one value that every form is derived from.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::clean::{self, Clean};
@@ -15,7 +17,7 @@ use crate::{
 pub(crate) struct Evidence {
     pub(super) verdict: Verdict,
     /// The JSON result as it is printed, with the line break at its end.
-    pub(super) json: String,
+    pub(super) json: Arc<str>,
     /// `None`: no cluster is named.
     pub(super) cluster: Option<ClusterTarget>,
     /// Of this program.
@@ -35,8 +37,8 @@ impl Evidence {
         time: u64,
         clean: Clean<'_>,
     ) -> Self {
-        let cluster = clean::target(target, clean);
-        Self { verdict: clean::verdict(verdict, clean), json, cluster, version, time }
+        let cluster = target.cluster.as_ref().map(|cluster| clean::cluster(cluster, clean));
+        Self { verdict: clean::verdict(verdict, clean), json: json.into(), cluster, version, time }
     }
 
     pub(super) fn outcome(&self) -> Outcome {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::Evidence;
 use crate::{
     audit::{
-        Exceptions, Hit, Opens, Weight, judge,
+        Exceptions, Hit, Identity, Opens, Weight, judge,
         record::Record,
         verdict::{Root, Verdict},
     },
@@ -13,7 +13,7 @@ use crate::{
         objects::Unseen,
         snapshot::{ConfigMapKey, Inventory, SecretKey},
     },
-    credentials::Class,
+    credentials::{Class, Halves},
     target::{ClusterTarget, Target},
 };
 
@@ -235,6 +235,7 @@ pub(super) fn of_parts(
 
 fn root(class: Class, id: &str, what: &str) -> Root {
     Root {
+        known: BTreeSet::from([(Identity::Named(id.into()), Halves::new())]),
         what: what.into(),
         id: id.into(),
         claims: None,

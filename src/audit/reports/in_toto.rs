@@ -14,6 +14,7 @@ pub(super) const FORMAT: Format = Format {
     extension: "intoto.json",
     summary: "in-toto Statement v1 with a Test Result about the JSON result, to be signed",
     write,
+    several: None,
 };
 
 fn write(evidence: &Evidence) -> String {

@@ -6,5 +6,6 @@ pub(super) const FORMAT: Format = Format {
     id: "json",
     extension: "json",
     summary: "The whole result as JSON, byte for byte that of -o json",
-    write: |evidence| evidence.json.clone(),
+    write: |evidence| evidence.json.to_string(),
+    several: Some(|fleet| fleet.json.to_string()),
 };

@@ -1,18 +1,23 @@
 //! PURE. JUnit XML as Jenkins' and pytest's schema has it: a case for the verdict, and one for each rule.
 
 use super::{
-    Evidence, Format,
+    Evidence, FleetEvidence, Format,
     escape::markup,
     rules::{Judged, judged},
 };
 use crate::audit::{Outcome, states::RuleState};
 
-pub(super) const FORMAT: Format =
-    Format { id: "junit", extension: "xml", summary: "JUnit XML, for GitLab and Jenkins", write };
+pub(super) const FORMAT: Format = Format {
+    id: "junit",
+    extension: "xml",
+    summary: "JUnit XML, for GitLab and Jenkins",
+    write,
+    several: Some(several),
+};
 
 /// One case.
 struct Case {
-    class: &'static str,
+    class: String,
     name: String,
     ending: Ending,
     /// What is shown beside it.
@@ -31,37 +36,73 @@ enum Ending {
 }
 
 fn write(evidence: &Evidence) -> String {
-    let (logins, kinds): (Vec<_>, Vec<_>) =
-        judged(&evidence.verdict).into_iter().partition(|it| it.rule.recognised.is_empty());
-    let suites = [
-        ("keyless.audit.verdict", vec![of_verdict(evidence)]),
-        ("keyless.audit.logins", logins.iter().map(|it| of_rule("keyless.audit.logins", it)).collect()),
-        (
-            "keyless.audit.credentials",
-            kinds.iter().map(|it| of_rule("keyless.audit.credentials", it)).collect(),
-        ),
+    let mut to = String::from(HEAD);
+    suites(evidence, "", &mut to);
+    to.push_str("</testsuites>\n");
+    to
+}
+
+/// The suites of each cluster, whose names end with it. The first suite is the whole.
+fn several(fleet: &FleetEvidence) -> String {
+    let mut to = String::from(HEAD);
+    let headline = fleet.fleet.headline();
+    let details = fleet.fleet.lines().join("\n");
+    let whole = case("keyless.audit.clusters", fleet.outcome(), headline.clone(), details);
+    let about = |name: &'static str, value: String| (name, value);
+    let properties = [
+        about("verdict", fleet.outcome().name().into()),
+        about("headline", headline),
+        about("complete", fleet.outcome().is_complete().to_string()),
+        about("keyless.version", fleet.version.into()),
+        about("json.sha256", fleet.json_digest()),
     ];
-    let mut to = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for (name, cases) in &suites {
-        suite(evidence, name, cases, &mut to);
+    let time = fleet.time_in_words();
+    suite("keyless.audit.clusters", &[whole], "", &time, &properties, &mut to);
+    for (number, member) in fleet.members() {
+        let suffix = format!(" [{}]", member.name);
+        match &member.evidence {
+            Ok(evidence) => suites(evidence, &suffix, &mut to),
+            Err(_) => {
+                let class = format!("keyless.audit.verdict{suffix}");
+                let case = case(&class, Outcome::Incomplete, member.headline(), fleet.fleet.title(number));
+                let properties = [about("verdict", Outcome::Incomplete.name().into())];
+                suite(&class, &[case], member.name, &time, &properties, &mut to);
+            }
+        }
     }
     to.push_str("</testsuites>\n");
     to
 }
 
-fn of_verdict(evidence: &Evidence) -> Case {
-    let headline = evidence.verdict.headline();
-    let details = evidence.verdict.lines().join("\n");
-    let ending = match evidence.outcome() {
-        Outcome::Zero => Ending::Passed,
-        Outcome::Found { .. } => Ending::Failed { message: headline.clone(), details: details.clone() },
-        Outcome::Incomplete | Outcome::NothingToJudge => Ending::Error(headline.clone()),
-        Outcome::ZeroExcept => Ending::Skipped(headline.clone()),
-    };
-    Case { class: "keyless.audit.verdict", name: "verdict".into(), ending, output: details }
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
+
+fn suites(evidence: &Evidence, suffix: &str, to: &mut String) {
+    let (logins, kinds): (Vec<_>, Vec<_>) =
+        judged(&evidence.verdict).into_iter().partition(|it| it.rule.recognised.is_empty());
+    let [verdict, of_logins, of_kinds] =
+        ["verdict", "logins", "credentials"].map(|name| format!("keyless.audit.{name}{suffix}"));
+    let whole =
+        case(&verdict, evidence.outcome(), evidence.verdict.headline(), evidence.verdict.lines().join("\n"));
+    let logins = logins.iter().map(|it| of_rule(&of_logins, it)).collect();
+    let kinds = kinds.iter().map(|it| of_rule(&of_kinds, it)).collect();
+    for (name, cases) in [(&verdict, vec![whole]), (&of_logins, logins), (&of_kinds, kinds)] {
+        let (time, properties) = (evidence.time_in_words(), properties(evidence));
+        suite(name, &cases, evidence.cluster_name(), &time, &properties, to);
+    }
 }
 
-fn of_rule(class: &'static str, it: &Judged) -> Case {
+/// The case for a verdict.
+fn case(class: &str, outcome: Outcome, headline: String, details: String) -> Case {
+    let ending = match outcome {
+        Outcome::Zero => Ending::Passed,
+        Outcome::Found { .. } => Ending::Failed { message: headline, details: details.clone() },
+        Outcome::Incomplete | Outcome::NothingToJudge => Ending::Error(headline),
+        Outcome::ZeroExcept => Ending::Skipped(headline),
+    };
+    Case { class: class.to_owned(), name: "verdict".into(), ending, output: details }
+}
+
+fn of_rule(class: &str, it: &Judged) -> Case {
     let found: Vec<_> =
         it.items.iter().map(|item| format!("{}\nremedy: {}", item.message(), item.remedy())).collect();
     let ending = match it.state {
@@ -74,28 +115,35 @@ fn of_rule(class: &'static str, it: &Judged) -> Case {
         RuleState::Excepted | RuleState::NotApplicable => Ending::Skipped(it.why.clone()),
     };
     let name = format!("{} {}: {}", it.rule.name, it.rule.id, it.rule.meaning);
-    Case { class, name, ending, output: found.join("\n\n") }
+    Case { class: class.to_owned(), name, ending, output: found.join("\n\n") }
 }
 
-fn suite(evidence: &Evidence, name: &str, cases: &[Case], to: &mut String) {
+fn suite(
+    name: &str,
+    cases: &[Case],
+    host: &str,
+    time: &str,
+    properties: &[(&'static str, String)],
+    to: &mut String,
+) {
     let failed = cases.iter().filter(|case| matches!(case.ending, Ending::Failed { .. })).count();
     let errors = cases.iter().filter(|case| matches!(case.ending, Ending::Error(_))).count();
     let skipped = cases.iter().filter(|case| matches!(case.ending, Ending::Skipped(_))).count();
     // The schema has no time zone.
-    let time = evidence.time_in_words();
     let time = time.trim_end_matches('Z');
     line(
         to,
         1,
         format_args!(
-            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
+            "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{skipped}\" time=\"0\" timestamp=\"{time}\" hostname=\"{}\">",
+            markup(name),
             cases.len(),
-            markup(evidence.cluster_name()),
+            markup(host),
         ),
     );
     line(to, 2, format_args!("<properties>"));
-    for (name, value) in properties(evidence) {
-        line(to, 3, format_args!("<property name=\"{name}\" value=\"{}\"/>", markup(&value)));
+    for (name, value) in properties {
+        line(to, 3, format_args!("<property name=\"{name}\" value=\"{}\"/>", markup(value)));
     }
     line(to, 2, format_args!("</properties>"));
     cases.iter().for_each(|case| of_case(case, to));
@@ -119,7 +167,7 @@ fn properties(evidence: &Evidence) -> Vec<(&'static str, String)> {
 
 fn of_case(case: &Case, to: &mut String) {
     let name = markup(&case.name);
-    line(to, 2, format_args!("<testcase classname=\"{}\" name=\"{name}\" time=\"0\">", case.class));
+    line(to, 2, format_args!("<testcase classname=\"{}\" name=\"{name}\" time=\"0\">", markup(&case.class)));
     match &case.ending {
         Ending::Passed => {}
         Ending::Failed { message, details } => {

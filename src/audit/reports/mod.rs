@@ -7,6 +7,7 @@
 mod clean;
 mod escape;
 mod evidence;
+mod fleet;
 mod html;
 mod in_toto;
 mod item;
@@ -20,7 +21,7 @@ mod rules;
 mod sarif;
 mod uuid;
 
-pub(crate) use self::evidence::Evidence;
+pub(crate) use self::{evidence::Evidence, fleet::FleetEvidence};
 
 /// One form of a report.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Format {
     /// One sentence, without its full stop.
     pub(crate) summary: &'static str,
     pub(crate) write: fn(&Evidence) -> String,
+    /// The same of several clusters. `None`: it holds one.
+    pub(crate) several: Option<fn(&FleetEvidence) -> String>,
 }
 
 /// Every form, in the order in which they are listed. `json` is the result of `-o json`, byte for byte.
@@ -65,6 +68,8 @@ impl Eq for Format {}
 mod agreement_tests;
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod fleet_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

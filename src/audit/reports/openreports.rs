@@ -23,6 +23,7 @@ pub(super) const FORMAT: Format = Format {
     extension: "yaml",
     summary: "OpenReports objects (openreports.io/v1alpha1) to apply to the cluster",
     write,
+    several: None,
 };
 
 const NAME: &str = "keyless-audit";

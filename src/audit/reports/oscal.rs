@@ -22,6 +22,7 @@ pub(super) const FORMAT: Format = Format {
     extension: "oscal.json",
     summary: "OSCAL assessment results, for compliance tools",
     write,
+    several: None,
 };
 
 const OSCAL: &str = "1.1.2";

@@ -2,7 +2,7 @@
 //! cluster. A number of zero is only given where it was seen.
 
 use super::{
-    Evidence, Format,
+    Evidence, FleetEvidence, Format,
     escape::label,
     item::items,
     rules::{failures, judged},
@@ -15,28 +15,116 @@ pub(super) const FORMAT: Format = Format {
     extension: "prom",
     summary: "Prometheus' text format, for the textfile collector",
     write,
+    several: Some(several),
 };
 
 const VERDICTS: [&str; 5] = ["zero", "zero-except", "found", "incomplete", "nothing-to-judge"];
 
+/// One gauge: its name, its help, and its values by their labels.
+struct Gauge {
+    name: &'static str,
+    help: &'static str,
+    values: Vec<(String, String)>,
+}
+
 fn write(evidence: &Evidence) -> String {
-    let verdict = &evidence.verdict;
-    let complete = evidence.outcome().is_complete();
+    text(&gauges(evidence))
+}
+
+fn text(gauges: &[Gauge]) -> String {
     let mut to = String::new();
-    let mut gauge = |name: &str, help: &str, values: Vec<(String, String)>| {
-        if !values.is_empty() {
-            to.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
-            for (labels, value) in values {
-                to.push_str(&format!("{name}{labels} {value}\n"));
+    for Gauge { name, help, values } in gauges.iter().filter(|gauge| !gauge.values.is_empty()) {
+        to.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
+        for (labels, value) in values {
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+            to.push_str(&format!("{name}{labels} {value}\n"));
+        }
+    }
+    to
+}
+
+/// Those of each cluster with a label that names its context, and what all of them came to.
+fn several(fleet: &FleetEvidence) -> String {
+    let whole = fleet.outcome().name();
+    let mut all = vec![
+        Gauge {
+            name: "keyless_audit_clusters",
+            help: "How many clusters were asked for, each once by its UID.",
+            values: vec![(String::new(), fleet.fleet.clusters().to_string())],
+        },
+        Gauge {
+            name: "keyless_audit_clusters_verdict",
+            help: "What all clusters came to: 1 for that verdict, 0 for the others. Never better than the worst cluster.",
+            values: verdicts(whole),
+        },
+        Gauge {
+            name: "keyless_audit_clusters_long_lived_credentials",
+            help: "Distinct long-lived credentials by class, each once over all clusters, at least. A zero is only given if the audit is complete.",
+            values: counted(fleet.outcome().is_complete(), |class| fleet.fleet.count_of(class)),
+        },
+    ];
+    for (_, member) in fleet.members() {
+        let own = match &member.evidence {
+            Ok(evidence) => gauges(evidence),
+            Err(_) => not_audited(),
+        };
+        for mut gauge in own {
+            let cluster = format!("cluster=\"{}\"", label(member.name));
+            for (labels, _) in &mut gauge.values {
+                *labels = if labels.is_empty() { cluster.clone() } else { format!("{cluster},{labels}") };
+            }
+            match all.iter_mut().find(|it| it.name == gauge.name) {
+                Some(known) => known.values.append(&mut gauge.values),
+                None => all.push(gauge),
             }
         }
+    }
+    text(&all)
+}
+
+/// Of a cluster that could not be audited. No number of it is known.
+fn not_audited() -> Vec<Gauge> {
+    let complete = vec![(String::new(), "0".to_owned())];
+    vec![
+        Gauge { name: "keyless_audit_complete", help: COMPLETE, values: complete },
+        Gauge { name: "keyless_audit_verdict", help: VERDICT, values: verdicts("incomplete") },
+    ]
+}
+
+fn verdicts(outcome: &str) -> Vec<(String, String)> {
+    VERDICTS.iter().map(|name| of("verdict", name, usize::from(*name == outcome))).collect()
+}
+
+/// Counts by class, without the zeros of what is not complete.
+fn counted(complete: bool, count: impl Fn(Class) -> usize) -> Vec<(String, String)> {
+    let classes = [
+        ("root", Class::Root),
+        ("platform", Class::Platform),
+        ("irreducible", Class::Irreducible),
+        ("root_key", Class::RootKey),
+    ];
+    let counts = classes.map(|(name, class)| (name, count(class)));
+    let counts = counts.into_iter().filter(|(_, count)| complete || *count > 0);
+    counts.map(|(name, count)| of("class", name, count)).collect()
+}
+
+const COMPLETE: &str =
+    "Whether everything was looked at and could be judged, 1 or 0. With 0, what is not listed is unknown.";
+const VERDICT: &str = "What the audit came to: 1 for that verdict, 0 for the others.";
+
+fn gauges(evidence: &Evidence) -> Vec<Gauge> {
+    let verdict = &evidence.verdict;
+    let complete = evidence.outcome().is_complete();
+    let mut all = Vec::new();
+    let mut gauge = |name: &'static str, help: &'static str, values: Vec<(String, String)>| {
+        all.push(Gauge { name, help, values });
     };
     let one = |value: usize| vec![(String::new(), value.to_string())];
     gauge(
         "keyless_audit_info",
         "Which program judged, and by which gate; always 1.",
         vec![(
-            format!("{{version=\"{}\",gate=\"{}\"}}", label(evidence.version), label(evidence.gate())),
+            format!("version=\"{}\",gate=\"{}\"", label(evidence.version), label(evidence.gate())),
             "1".into(),
         )],
     );
@@ -45,30 +133,12 @@ fn write(evidence: &Evidence) -> String {
         "When the audit ended.",
         vec![(String::new(), evidence.time.to_string())],
     );
-    gauge(
-        "keyless_audit_complete",
-        "Whether everything was looked at and could be judged, 1 or 0. With 0, what is not listed is unknown.",
-        one(usize::from(complete)),
-    );
-    let outcome = evidence.outcome().name();
-    let verdicts = VERDICTS.iter().map(|name| of("verdict", name, usize::from(*name == outcome)));
-    gauge(
-        "keyless_audit_verdict",
-        "What the audit came to: 1 for that verdict, 0 for the others.",
-        verdicts.collect(),
-    );
-    let classes = [
-        ("root", Class::Root),
-        ("platform", Class::Platform),
-        ("irreducible", Class::Irreducible),
-        ("root_key", Class::RootKey),
-    ];
-    let counts = classes.map(|(name, class)| (name, verdict.count_of(class)));
-    let counts = counts.into_iter().filter(|(_, count)| complete || *count > 0);
+    gauge("keyless_audit_complete", COMPLETE, one(usize::from(complete)));
+    gauge("keyless_audit_verdict", VERDICT, verdicts(evidence.outcome().name()));
     gauge(
         "keyless_long_lived_credentials",
         "Distinct long-lived credentials by class, at least. A zero is only given if the audit is complete.",
-        counts.map(|(name, count)| of("class", name, count)).collect(),
+        counted(complete, |class| verdict.count_of(class)),
     );
     let within = failures(verdict);
     gauge(
@@ -91,7 +161,7 @@ fn write(evidence: &Evidence) -> String {
             ("owner", &it.owner),
         ];
         let labels = labels.map(|(name, value)| format!("{name}=\"{}\"", label(value))).join(",");
-        (format!("{{{labels}}}"), it.ends.to_string())
+        (labels, it.ends.to_string())
     });
     gauge(
         "keyless_exception_expiry_timestamp_seconds",
@@ -101,7 +171,7 @@ fn write(evidence: &Evidence) -> String {
     gauge("keyless_audit_not_seen", "Things that could not be read or judged.", one(verdict.not_seen()));
     let legs = verdict.legs().map(|leg| {
         let labels =
-            format!("{{leg=\"{}\",state=\"{}\"}}", leg.name.title(), leg.state.title().replace(' ', "-"));
+            format!("leg=\"{}\",state=\"{}\"", leg.name.title(), leg.state.title().replace(' ', "-"));
         (labels, "1".to_owned())
     });
     gauge("keyless_audit_leg", "What each side came to; always 1.", legs.to_vec());
@@ -111,9 +181,9 @@ fn write(evidence: &Evidence) -> String {
         of("state", state.name(), count)
     });
     gauge("keyless_audit_rules", "Rules and kinds of credentials by what they came to.", states.to_vec());
-    to
+    all
 }
 
 fn of(name: &str, value: &str, count: usize) -> (String, String) {
-    (format!("{{{name}=\"{}\"}}", label(value)), count.to_string())
+    (format!("{name}=\"{}\"", label(value)), count.to_string())
 }

@@ -85,36 +85,28 @@ pub(super) fn load(settings: &Settings, pod: &Path) -> Result<Access> {
             None => in_pod(environment, pod),
         };
     };
-    let mut warnings = Vec::new();
-    let mut files = Vec::new();
-    for path in &sources.files {
-        match read(path) {
-            Ok(file) => files.push(file),
-            Err(Unread::Missing) if sources.may_miss => warnings.push(Warning::new(
-                Code::KubeconfigMissing,
-                format!("KUBECONFIG names {}, which does not exist: it is ignored", path.display()),
-            )),
-            Err(Unread::Missing) => {
-                return Err(refuse(format!("{} does not exist", path.display()))
-                    .hint("--kubeconfig, and cluster.kubeconfig in keyless.yaml, name one file"));
-            }
-            Err(Unread::Error(error)) => return Err(error.at(path.display())),
-        }
-    }
-    if files.is_empty() {
-        let error = warnings.iter().fold(refuse("KUBECONFIG names no file that exists"), |error, warning| {
-            error.caused_by(&warning.message)
-        });
-        return Err(error.hint(
-            "correct KUBECONFIG, or unset it to use ~/.kube/config; `~` in it is for the shell to replace",
-        ));
-    }
-    let chosen = choose(merge(files), settings.context.as_deref()).map_err(|error| sources.place(error))?;
+    let (file, warnings) = sources.read()?;
+    let chosen = choose(file, settings.context.as_deref()).map_err(|error| sources.place(error))?;
     let context = chosen.context.clone();
     let access = chosen
         .access()
         .map_err(|error| sources.place(error.at(format_args!("context {}", context.escape_debug()))))?;
     Ok(Access { warnings, ..access })
+}
+
+/// The names of all contexts, in the order of the files. Nothing is asked.
+pub(crate) fn contexts(settings: &Settings) -> Result<Vec<String>> {
+    let sources = Sources::of(settings.kubeconfig.as_deref(), &settings.environment)?.ok_or_else(|| {
+        refuse("there is no kubeconfig that could list contexts")
+            .hint("set KUBECONFIG or give --kubeconfig FILE")
+    })?;
+    let (file, _) = sources.read()?;
+    let names: Vec<_> = file.contexts.into_iter().map(|(name, _)| name).collect();
+    match names.is_empty() {
+        false => Ok(names),
+        true => Err(sources
+            .place(refuse("it has no contexts").hint("`kubectl config get-contexts` lists the contexts"))),
+    }
 }
 
 /// Which files are read.
@@ -151,6 +143,36 @@ impl Sources {
                 .caused_by(error)
                 .hint("correct HOME, or name another file by --kubeconfig")),
         }
+    }
+
+    /// All of them as one, and what the user should know of them.
+    fn read(&self) -> Result<(File, Vec<Warning>)> {
+        let mut warnings = Vec::new();
+        let mut files = Vec::new();
+        for path in &self.files {
+            match read(path) {
+                Ok(file) => files.push(file),
+                Err(Unread::Missing) if self.may_miss => warnings.push(Warning::new(
+                    Code::KubeconfigMissing,
+                    format!("KUBECONFIG names {}, which does not exist: it is ignored", path.display()),
+                )),
+                Err(Unread::Missing) => {
+                    return Err(refuse(format!("{} does not exist", path.display()))
+                        .hint("--kubeconfig, and cluster.kubeconfig in keyless.yaml, name one file"));
+                }
+                Err(Unread::Error(error)) => return Err(error.at(path.display())),
+            }
+        }
+        if files.is_empty() {
+            let error =
+                warnings.iter().fold(refuse("KUBECONFIG names no file that exists"), |error, warning| {
+                    error.caused_by(&warning.message)
+                });
+            return Err(error.hint(
+                "correct KUBECONFIG, or unset it to use ~/.kube/config; `~` in it is for the shell to replace",
+            ));
+        }
+        Ok((merge(files), warnings))
     }
 
     /// Says which files an error is about.

@@ -69,6 +69,7 @@ fn schema(args: &SchemaArgs, report: &mut Report<'_>) -> Result<Exit> {
         SchemaOf::Settings => settings_schema(),
         SchemaOf::Plan => crate::plan::schema(),
         SchemaOf::Audit => crate::audit::schema(),
+        SchemaOf::AuditFleet => crate::audit::fleet_schema(),
         SchemaOf::AuditDiff => crate::audit::difference_schema(),
         SchemaOf::Exceptions => crate::audit::exceptions_schema(),
         SchemaOf::Coupling => crate::coupling::schema(),

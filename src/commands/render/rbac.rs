@@ -82,10 +82,11 @@ fn at_provider(provider: ProviderName, purpose: Purpose, report: &mut Report<'_>
     let Some(rights) = provider.entry().audit_rights() else {
         return Err(Error::usage(Code::FlagForAnother, format!("audit --cloud does not ask {provider}")));
     };
-    report.text("the commands", rights.grant)?;
+    let (permissions, commands) = ((rights.permissions)(), (rights.grant)());
+    report.text("the commands", &commands)?;
     report.json(
         "render",
-        json!({"provider": provider.entry().name(), "permissions": rights.permissions, "commands": rights.grant}),
+        json!({"provider": provider.entry().name(), "permissions": permissions, "commands": commands}),
     );
     Ok(Exit::Clean)
 }

@@ -26,6 +26,7 @@ mod seat;
 mod settings_file;
 mod several;
 mod shared;
+mod undecided;
 mod undo;
 mod watch;
 
@@ -43,6 +44,7 @@ use self::{
     seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
+    undecided::{Found, undecided},
 };
 use super::{
     Exit, issuer, naming,
@@ -60,6 +62,7 @@ use crate::{
     error::{Code, Error, Result},
     federation::Purpose,
     http::Http,
+    plan::Action,
     publication::{
         Kept, Known, Publication,
         live::{self, Silence},
@@ -223,13 +226,30 @@ pub(crate) async fn run(
         report.line(Line::whole(Tone::Title, "\nsettings file"));
         report.lines(step.lines());
     }
+    let found = Found {
+        settings,
+        stores: &stores,
+        to: args.to,
+        estate: &estate,
+        cluster_id: &cluster_id,
+        observed: &observed,
+        issuer: &issuer,
+        staged: staged.as_ref(),
+    };
     let whole = plan.whole();
+    let grants = whole.steps.iter().any(|step| step.action == Action::Grant);
+    let undecided = undecided(&found, &resolved, &members, grants)?;
+    undecided.show(report);
     let shows_only = args.dry_run || args.plan.is_saved();
     let rights = members.iter().map(|member| &member.rights);
     let mut shown = plan.to_json(rights, &issuer, &whole, shows_only);
     shown["publisher"] = publisher.as_ref().map(Publisher::to_json).into();
-    saved::save_or_check(&args.plan, &whole, report)?;
+    shown["undecided"] = undecided.to_json();
     let pending = plan::pending(&whole);
+    if pending > 0 && (args.yes && !args.dry_run || args.plan.is_saved()) {
+        undecided.refuse()?;
+    }
+    saved::save_or_check(&args.plan, &whole, report)?;
     let left = plan.left();
     if pending == 0 && !plan.waits() {
         if !shows_only {

@@ -20,6 +20,7 @@ use crate::{
         resolve::{store_name, unknown_store},
         saved,
         stores::{flag, named},
+        undecided::Undecided,
     },
     config::Settings,
     error::{Code, Error, Result},
@@ -123,6 +124,11 @@ pub(super) async fn run(
     let plan = plan(&run, &keys, restored.as_ref());
     run.options.shown = Shown::of(&plan.steps, &[]);
     report.lines(plan.lines());
+    let undecided = Undecided::cluster(settings);
+    undecided.show(report);
+    if args.yes && !args.dry_run || args.plan.is_saved() {
+        undecided.refuse()?;
+    }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", plan.summary()));
     saved::save_or_check(&args.plan, &plan, report)?;
     let pending = plan.pending();

@@ -21,6 +21,7 @@ use super::{
     resolve::{self, Resolved},
     saved,
     stores::Stores,
+    undecided::Undecided,
 };
 use crate::{
     bucket::{self, Bucket},
@@ -118,6 +119,11 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let whole = plan.whole();
     let summary = whole.summary();
     let pending = summary.pending();
+    let cluster_of_file = Undecided::cluster(settings);
+    cluster_of_file.show(report);
+    if pending > 0 && (args.yes && !args.dry_run || args.plan.is_saved()) {
+        cluster_of_file.refuse()?;
+    }
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {
         report.result("nothing to remove");

@@ -141,8 +141,11 @@ impl StoredKey {
                 .hint("set aws.account to the account of the key")
                 .into());
         };
+        let user = self.user.as_deref().filter(|user| !user.is_empty());
+        let keys = async { Some(self.iam("ListAccessKeys", &[("UserName", user?)]).await) };
         let caller =
-            self.client.query(Api::Sts, Signer::Administrator, "GetCallerIdentity", &[], Repeat::Safe).await;
+            self.client.query(Api::Sts, Signer::Administrator, "GetCallerIdentity", &[], Repeat::Safe);
+        let (caller, keys) = futures::join!(caller, keys);
         let caller =
             caller.map_err(|refusal| self.refused(refusal, "asking for the account of", "GetUser"))?;
         let own = caller.text_at(&["GetCallerIdentityResult", "Account"]).unwrap_or_default();
@@ -157,10 +160,10 @@ impl StoredKey {
             .hint("log in to that account: AWS_PROFILE, or `aws sso login`"));
         }
         // The keys of the caller's account only.
-        let Some(user) = self.user.as_deref().filter(|user| !user.is_empty()) else {
+        let (Some(user), Some(keys)) = (user, keys) else {
             return Ok(self.of_another_user().await.into());
         };
-        let keys = match self.iam("ListAccessKeys", &[("UserName", user)]).await {
+        let keys = match keys {
             Ok(keys) => keys,
             Err(refusal) if refusal.is_absent() => return Ok(self.of_another_user().await.into()),
             Err(refusal) => return Err(self.refused(refusal, "looking at", "ListAccessKeys")),

@@ -292,10 +292,8 @@ impl Federation for Aws {
     /// By the policy of the workload's own role. What cannot be seen is not held.
     async fn held(&self, workload: &Workload, cluster_id: &str, of: &BTreeSet<Right>) -> BTreeSet<Right> {
         let aws = self.of_workload(workload);
-        if aws.check_account().await.is_err() {
-            return BTreeSet::new();
-        }
-        let Ok(Some(role)) = aws.role().await else { return BTreeSet::new() };
+        let (account, role) = futures::join!(aws.check_account(), aws.role());
+        let (Ok(()), Ok(Some(role))) = (account, role) else { return BTreeSet::new() };
         let is_ours = wanted::is_of_cluster(role.mark.as_deref(), cluster_id);
         let is_own = wanted::lets_in_only(&aws.settings, role.trust.as_ref(), workload);
         let held = role.policy.flatten().filter(|_| is_ours && is_own);
@@ -332,10 +330,11 @@ impl Federation for Aws {
     }
 
     async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
-        self.check_account().await?;
-        let listed = self.listed_by(&wanted::provider_arn(&self.settings, want)).await?;
+        let arn = wanted::provider_arn(&self.settings, want);
+        let (account, listed) = futures::join!(self.check_account(), self.listed_by(&arn));
+        account?;
         // keyless makes none in a path.
-        let roles: Vec<_> = listed.into_iter().filter(|it| !it.is_in_path).map(|it| it.name).collect();
+        let roles: Vec<_> = listed?.into_iter().filter(|it| !it.is_in_path).map(|it| it.name).collect();
         let looks = roles.iter().map(|role| self.marked_login(role, want));
         Ok(Logins::of(join_all(looks).await))
     }

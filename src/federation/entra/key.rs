@@ -150,9 +150,18 @@ impl StoredSecret {
                 "set entra.keyApplication to the client ID of the application that the store logged in as; if the store or its Secret was changed, correct that first",
             );
         }
-        let principal = format!("/v1.0/servicePrincipals(appId='{app}')");
-        let select = "$select=appId,accountEnabled,appOwnerOrganizationId,passwordCredentials,keyCredentials";
-        let principal = match self.graph(&format!("{principal}?{select}")).await {
+        let principal = format!(
+            "/v1.0/servicePrincipals(appId='{app}')?$select=appId,accountEnabled,appOwnerOrganizationId,passwordCredentials,keyCredentials"
+        );
+        let path = format!("/v1.0/applications(appId='{app}')");
+        let application = format!("{path}?$select=appId,signInAudience,passwordCredentials,keyCredentials");
+        let federated = format!("{path}/federatedIdentityCredentials");
+        let (principal, application, federated) = futures::join!(
+            self.graph(&principal),
+            self.graph(&application),
+            self.client.list(Api::Graph, Caller::Administrator, &federated),
+        );
+        let principal = match principal {
             Ok(seen) => seen,
             Err(refusal) if refusal.is_absent() => {
                 return unconfirmed(
@@ -162,10 +171,8 @@ impl StoredSecret {
             }
             Err(refusal) => return Err(self.refused(refusal, "looking at", "Application.Read.All")),
         };
-        let path = format!("/v1.0/applications(appId='{app}')");
-        let select = "$select=appId,signInAudience,passwordCredentials,keyCredentials";
         let refused = |refusal| self.refused(refusal, "looking at", "Application.Read.All");
-        let application = self.graph(&format!("{path}?{select}")).await.map_err(refused)?;
+        let application = application.map_err(refused)?;
         for seen in [&principal, &application] {
             let seen = seen["appId"].as_str();
             if !seen.is_some_and(|seen| seen.eq_ignore_ascii_case(app)) {
@@ -183,11 +190,7 @@ impl StoredSecret {
             )
             .hint("log in to that tenant: `az login --tenant TENANT`, or correct entra.keyApplication"));
         }
-        let federated = self
-            .client
-            .list(Api::Graph, Caller::Administrator, &format!("{path}/federatedIdentityCredentials"))
-            .await
-            .map_err(refused)?;
+        let federated = federated.map_err(refused)?;
         let list = |of: &Value, name: &str| {
             let list = of[name].as_array().cloned();
             list.ok_or_else(|| refused(Refusal::without(Api::Graph, &format!("no {name}"))))

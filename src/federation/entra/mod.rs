@@ -42,7 +42,7 @@ use futures::future::join_all;
 pub(crate) use self::section::PROVIDER;
 use self::{
     api::{Caller, Client},
-    observe::{Assignment, Credential, Identity},
+    observe::{Assignment, Credential, Identity, Principals},
     place::Endpoints,
     roles::Given,
     store_login::EntraLogin,
@@ -141,6 +141,7 @@ pub(crate) struct Entra {
     patience: Patience,
     /// Something was written by this run, for any identity.
     written: Arc<AtomicBool>,
+    principals: Arc<Principals>,
 }
 
 impl Entra {
@@ -157,7 +158,13 @@ impl Entra {
             endpoints: endpoints.clone(),
         };
         let client = Client::new(http, &settings.vault, &settings.endpoints)?;
-        Ok(Self { settings, client, patience: Patience::default(), written: Arc::default() })
+        Ok(Self {
+            settings,
+            client,
+            patience: Patience::default(),
+            written: Arc::default(),
+            principals: Arc::default(),
+        })
     }
 
     /// The same vault, with the identity of this workload.
@@ -190,7 +197,8 @@ impl Federation for Entra {
 
     async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         wanted::check(want)?;
-        let (each, location) = futures::try_join!(self.observe_each(want), self.location())?;
+        let (each, location) = futures::join!(self.observe_each(want), self.location());
+        let (each, location) = (each?, location?);
         let mut plan = Plan::default();
         for (workload, (entra, identity)) in want.workloads.iter().zip(each) {
             let identity = match identity {
@@ -220,10 +228,8 @@ impl Federation for Entra {
     /// By the roles of the workload's own identity. What cannot be seen is not held.
     async fn held(&self, workload: &Workload, cluster_id: &str, of: &BTreeSet<Right>) -> BTreeSet<Right> {
         let entra = self.of_workload(workload);
-        if entra.check_place().await.is_err() {
-            return BTreeSet::new();
-        }
-        let Ok(identity) = entra.identity().await else { return BTreeSet::new() };
+        let (place, identity) = futures::join!(entra.check_place(), entra.identity());
+        let (Ok(()), Ok(identity)) = (place, identity) else { return BTreeSet::new() };
         let held = plan::held(workload, identity.as_ref(), cluster_id);
         let is_held = |right: &&Right| {
             let takes = roles::gives([*right]).unwrap_or_default();
@@ -243,8 +249,9 @@ impl Federation for Entra {
     }
 
     async fn logins(&self, want: &Trust, _named: &BTreeSet<Right>) -> Result<Logins> {
-        self.check_place().await?;
-        let names = self.marked_identities(want).await?;
+        let (place, names) = futures::join!(self.check_place(), self.marked_identities(want));
+        place?;
+        let names = names?;
         let looks = names.iter().map(|name| self.marked_login(name, want));
         Ok(Logins::of(join_all(looks).await))
     }

@@ -1,5 +1,10 @@
 //! What is there now.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use futures::future::join_all;
 use serde_json::Value;
 
@@ -28,6 +33,21 @@ pub(super) struct Identity {
     pub(super) assignments: Vec<Assignment>,
     /// Why its roles away from the vault are not known; `None`: they are.
     pub(super) unseen: Option<String>,
+}
+
+/// The principals that identities had when they were seen last, by name. A guess at what to ask for, never an answer.
+#[derive(Debug, Default)]
+pub(super) struct Principals(Mutex<BTreeMap<String, String>>);
+
+impl Principals {
+    fn expected(&self, identity: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(identity).cloned()
+    }
+
+    pub(super) fn expect(&self, identity: &str, principal: &str) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(identity.to_owned(), principal.to_owned());
+    }
 }
 
 /// A federated identity credential.
@@ -89,17 +109,17 @@ impl Entra {
     /// Refuses another tenant than the settings name, and a vault whose roles would not count.
     pub(super) async fn check_place(&self) -> Result<()> {
         let Settings { subscription, tenant, vault, .. } = &self.settings;
+        let id = self.settings.vault_id();
         let path = format!("/subscriptions/{subscription}?api-version={SUBSCRIPTIONS}");
-        let seen = self.arm(&path).await.map_err(|refusal| {
+        let path_of_vault = format!("{id}?api-version={VAULTS}");
+        let (seen, seen_vault) = futures::join!(self.arm(&path), self.arm(&path_of_vault));
+        let seen = seen.map_err(|refusal| {
             let needs = format!("Microsoft.Resources/subscriptions/read on /subscriptions/{subscription}");
             refusal.error(&format!("looking at the subscription {subscription}"), &needs)
         })?;
         self.is_of_tenant(&format!("the subscription {subscription}"), &seen["tenantId"])?;
-        let id = self.settings.vault_id();
         let doing = format!("looking at the vault {vault}");
-        let seen = self
-            .arm(&format!("{id}?api-version={VAULTS}"))
-            .await
+        let seen = seen_vault
             .and_then(|seen| is_about(&seen, &id).map(|()| seen))
             .map_err(|refusal| refusal.error(&doing, &format!("Microsoft.KeyVault/vaults/read on {id}")))?;
         let properties = &seen["properties"];
@@ -184,24 +204,38 @@ impl Entra {
             let text = text.map(str::to_ascii_lowercase);
             text.ok_or_else(|| refused(Refusal::without(Api::ResourceManager, &format!("no {name}"))))
         };
+        let principal = property("principalId")?;
+        self.principals.expect(&self.settings.identity, &principal);
         Ok(Some(Identity {
             mark: seen["tags"][TAG].as_str().map(str::to_owned),
             tenant: property("tenantId")?,
             client_id: property("clientId")?,
-            principal: property("principalId")?,
+            principal,
             credentials: Vec::new(),
             assignments: Vec::new(),
             unseen: None,
         }))
     }
 
-    /// All of it.
+    /// All of it. Where the principal is known from an earlier look, its roles are asked for at the same time; they count if
+    /// it is still the same.
     pub(super) async fn identity(&self) -> Result<Option<Identity>> {
-        let Some(identity) = self.identity_alone().await? else { return Ok(None) };
-        let (credentials, assignments) =
-            futures::join!(self.credentials(), self.assignments(&identity.principal));
-        let (assignments, unseen) = assignments?;
-        Ok(Some(Identity { credentials: credentials?, assignments, unseen, ..identity }))
+        let Some(expected) = self.principals.expected(&self.settings.identity) else {
+            let Some(identity) = self.identity_alone().await? else { return Ok(None) };
+            let (credentials, assignments) =
+                futures::join!(self.credentials(), self.assignments(&identity.principal));
+            let (assignments, unseen) = assignments?;
+            return Ok(Some(Identity { credentials: credentials?, assignments, unseen, ..identity }));
+        };
+        let (identity, credentials, assignments) =
+            futures::join!(self.identity_alone(), self.credentials(), self.assignments(&expected));
+        let Some(identity) = identity? else { return Ok(None) };
+        let credentials = credentials?;
+        let (assignments, unseen) = match identity.principal == expected {
+            true => assignments?,
+            false => self.assignments(&identity.principal).await?,
+        };
+        Ok(Some(Identity { credentials, assignments, unseen, ..identity }))
     }
 
     /// The names of the identities in the resource group that are marked for this cluster.
@@ -273,9 +307,10 @@ impl Entra {
 
     /// What each workload has.
     pub(super) async fn observe_each(&self, want: &Trust) -> Result<Vec<(Self, Result<Option<Identity>>)>> {
-        self.check_place().await?;
         let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
-        let all = join_all(each.iter().map(Self::identity)).await;
+        let (place, all) = futures::join!(self.check_place(), join_all(each.iter().map(Self::identity)));
+        // What was seen counts in the right place alone.
+        place?;
         Ok(each.into_iter().zip(all).collect())
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::*;
+use super::{super::tests::World, *};
 
 #[test]
 fn id_of_assignment_leads_nowhere_else() {
@@ -43,4 +43,24 @@ fn half_answers_are_refused() {
     for other in [json!({}), json!({"id": "/a/c"}), json!({"id": ["/a/b"]})] {
         assert!(is_about(&other, "/a/b").is_err(), "{other}");
     }
+}
+
+/// What was guessed from an earlier look is no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn recreated_identity_has_its_own_roles() {
+    let world = World::new();
+    let entra = world.entra();
+    let look = async || entra.identity().await.unwrap().unwrap();
+    world.azure.add_identity("eso", json!({}));
+    world.azure.assign_vault("eso");
+    let first = look().await;
+    assert_eq!((first.assignments.len(), look().await), (1, first.clone()));
+    world.azure.remove_identity("eso");
+    world.azure.add_identity("eso", json!({}));
+    let second = look().await;
+    assert!(second.principal != first.principal && second.assignments.is_empty(), "{second:?}");
+    world.azure.assign_vault("eso");
+    assert_eq!(look().await.assignments.len(), 1);
+    world.azure.remove_identity("eso");
+    assert_eq!(entra.identity().await.unwrap(), None);
 }

@@ -215,6 +215,9 @@ impl Act for AtAzure {
                 if let Step::CreateIdentity { .. } = self.step {
                     is_about(&answer, &self.entra.settings.identity_id())
                         .map_err(|refusal| refusal.error(&doing, &needs))?;
+                    if let Some(principal) = answer["properties"]["principalId"].as_str() {
+                        self.entra.principals.expect(&self.entra.settings.identity, principal);
+                    }
                 }
                 Ok(())
             }

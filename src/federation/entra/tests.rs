@@ -93,7 +93,7 @@ impl World {
         client
     }
 
-    fn entra(&self) -> Entra {
+    pub(super) fn entra(&self) -> Entra {
         let mut entra = Entra::connect(&self.settings(), &Http::new(&[]).unwrap()).unwrap();
         entra.client = self.logging_in(entra.client);
         let ms = Duration::from_millis;

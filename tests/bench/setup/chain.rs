@@ -203,6 +203,18 @@ pub(crate) fn beside(chain: &[Step], calls: &[Call], start: Instant, one_way: Du
     json!(shown)
 }
 
+/// Every call of one run, in milliseconds after its start: when it left, when its answer was here, and what was asked.
+pub(crate) fn timeline(calls: &[Call], start: Instant, one_way: Duration) -> Value {
+    let after = |moment: Instant| moment.saturating_duration_since(start).as_secs_f64() * 1000.0;
+    let line = |call: &Call| {
+        let sent = call.arrived.checked_sub(one_way).unwrap_or(call.arrived);
+        let answered = call.answered.map(|moment| after(moment + one_way).round());
+        let name = row(call).map(|row| row.name);
+        json!({"sent": after(sent).round(), "answered": answered, "name": name, "call": format!("{} {}{}", call.method, call.host, call.path)})
+    };
+    calls.iter().map(line).collect()
+}
+
 /// Calls that the table has no need of: made more often than needed, or not in it.
 pub(crate) fn superfluous(calls: &[Call]) -> Vec<String> {
     let mut counts: Vec<(String, usize, usize)> = Vec::new();
@@ -239,6 +251,7 @@ mod tests {
             headers: Vec::new(),
             body_len: 0,
             who: None,
+            action: None,
             status: Some(200),
             arrived: Instant::now(),
             answered: None,

@@ -73,6 +73,7 @@ async fn measure(keyless: &Path, runs: usize) -> Result<(), Box<dyn Error>> {
         "calls": median.calls.len(),
         "chain": chain::trips(&longest) as f64 * trip,
         "steps": chain::beside(&longest, &median.calls, median.start, ONE_WAY),
+        "timeline": chain::timeline(&median.calls, median.start, ONE_WAY),
         "superfluous": chain::superfluous(&median.calls),
         "gcloud": version,
         "theirs": theirs.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),

@@ -299,6 +299,7 @@ fn unnamed_settings_retire_no_key() {
         command.args(["--ca-file", "ca.pem"]);
         command.env("AWS_ACCESS_KEY_ID", &scene.administrator.access_key_id);
         command.env("AWS_SECRET_ACCESS_KEY", &scene.administrator.secret_access_key);
+        command.env("KEYLESS_AWS_ACCOUNT", Aws::account());
         if let Some(user) = variable {
             command.env("KEYLESS_AWS_KEY_USER", user);
         }

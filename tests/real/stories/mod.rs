@@ -3,10 +3,13 @@
 mod azurite;
 mod chart_upgrade;
 mod crd_versions;
+mod entra_clients_read;
+mod entra_setting;
 mod eso_far_sides;
 mod find_fetch_push;
 mod from_one_to_zero;
 mod from_one_to_zero_aws;
+mod from_one_to_zero_entra;
 mod gcs;
 mod google_clients_read;
 mod hourly_refresh;
@@ -28,8 +31,8 @@ use std::pin::Pin;
 
 use crate::check::Checked;
 use crate::far_sides::FarSide::{
-    self, Aws, Azurite, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image, Keyless, Kine, Kubeadm,
-    Kubernetes, OpenBao, SeaweedFs,
+    self, Aws, Azurite, Entra, EntraClients, ExternalSecrets, FakeGcs, Google, GoogleClients, Helm, Image,
+    Keyless, Kine, Kubeadm, Kubernetes, OpenBao, SeaweedFs,
 };
 use crate::world::World;
 
@@ -152,6 +155,18 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "a stored access key becomes an IAM role, then OpenBao, then the role again, under one ExternalSecret",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Aws, ExternalSecrets],
         play: |world| Box::pin(from_one_to_zero_aws::play(world)),
+    },
+    Story {
+        name: "from-one-to-zero-entra",
+        tells: "a stored client secret becomes a managed identity, then OpenBao, then the identity again, under one ExternalSecret",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Entra, ExternalSecrets],
+        play: |world| Box::pin(from_one_to_zero_entra::play(world)),
+    },
+    Story {
+        name: "entra-clients-read",
+        tells: "azure-identity, msal and azure-keyvault-secrets read as the managed identity that keyless made; what is refused is their own error",
+        needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, Entra, EntraClients, ExternalSecrets],
+        play: |world| Box::pin(entra_clients_read::play(world)),
     },
     Story {
         name: "find-fetch-push",

@@ -3,6 +3,7 @@
 mod element;
 mod items;
 mod record;
+mod several;
 mod tables;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -21,14 +22,19 @@ pub(super) const FORMAT: Format = Format {
     extension: "html",
     summary: "One page to read, print and sign, without scripts",
     write,
+    several: Some(several::write),
 };
 
 const STYLE: &str = include_str!("style.css");
 
 fn write(evidence: &Evidence) -> String {
+    let title = format!("keyless audit: {}, {}", word(evidence.outcome()), evidence.cluster_name());
+    page(&title, body(evidence))
+}
+
+fn page(title: &str, body: Html) -> String {
     // The browser holds the page to it: no script, no request, this style only.
     let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
-    let title = format!("keyless audit: {}, {}", word(evidence.outcome()), evidence.cluster_name());
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{style}'\">\n\
@@ -36,8 +42,8 @@ fn write(evidence: &Evidence) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
-        markup(&title),
-        body(evidence).into_text(),
+        markup(title),
+        body.into_text(),
     )
 }
 
@@ -76,9 +82,17 @@ fn reading(outcome: Outcome) -> &'static str {
 }
 
 fn body(evidence: &Evidence) -> Html {
+    let main = parts(evidence).into_iter().chain([proof(&evidence.json_digest())]);
+    [block("header", [raw("\n"), head(evidence)]), block("main", [raw("\n"), main.collect()]), signatures()]
+        .into_iter()
+        .collect()
+}
+
+/// Everything about one cluster.
+fn parts(evidence: &Evidence) -> Vec<Html> {
     let items = items(&evidence.verdict);
     let section = |title, bearing| items::section(title, &items, bearing);
-    let main = [
+    vec![
         legs(evidence),
         tables::classes(evidence),
         section("What must not be there", Bearing::Fails),
@@ -91,19 +105,32 @@ fn body(evidence: &Evidence) -> Html {
         record::made(evidence),
         beyond(evidence),
         tables::rules(evidence),
-        proof(evidence),
-    ];
+    ]
+}
+
+fn head(evidence: &Evidence) -> Html {
+    let gate = match evidence.gate() {
+        "platform" => "platform: nothing may open a cloud, a secret store or a part of the platform",
+        _ => "mission: nothing may open a cloud or a secret store",
+    };
+    let facts = facts(&[
+        ("Cluster", evidence.context().unwrap_or("of this pod").to_owned()),
+        ("API server", evidence.server().unwrap_or("not known").to_owned()),
+        ("Cluster UID", evidence.cluster_uid().unwrap_or("not readable").to_owned()),
+        ("Audited at", evidence.time_in_words().replace('T', " ").replace('Z', " UTC")),
+        ("Gate", gate.to_owned()),
+        ("Program", format!("keyless {}", evidence.version)),
+    ]);
     [
-        block("header", [raw("\n"), head(evidence)]),
-        block("main", [raw("\n"), Html::from_iter(main)]),
-        signatures(),
+        of_text("h1", "Audit of the long-lived credentials of a Kubernetes cluster"),
+        verdict(evidence.outcome(), &evidence.verdict.headline()),
+        facts,
     ]
     .into_iter()
     .collect()
 }
 
-fn head(evidence: &Evidence) -> Html {
-    let outcome = evidence.outcome();
+fn verdict(outcome: Outcome, headline: &str) -> Html {
     let tag = match outcome {
         Outcome::Zero => "div class=\"verdict good\"",
         Outcome::Found { .. } => "div class=\"verdict bad\"",
@@ -112,29 +139,15 @@ fn head(evidence: &Evidence) -> Html {
     let verdict = [
         raw("\n"),
         of_text("p class=\"word\"", word(outcome)),
-        of_text("p class=\"headline\"", &evidence.verdict.headline()),
+        of_text("p class=\"headline\"", headline),
         of_text("p class=\"reading\"", reading(outcome)),
     ];
-    let gate = match evidence.gate() {
-        "platform" => "platform: nothing may open a cloud, a secret store or a part of the platform",
-        _ => "mission: nothing may open a cloud or a secret store",
-    };
-    let facts = [
-        ("Cluster", evidence.context().unwrap_or("of this pod").to_owned()),
-        ("API server", evidence.server().unwrap_or("not known").to_owned()),
-        ("Cluster UID", evidence.cluster_uid().unwrap_or("not readable").to_owned()),
-        ("Audited at", evidence.time_in_words().replace('T', " ").replace('Z', " UTC")),
-        ("Gate", gate.to_owned()),
-        ("Program", format!("keyless {}", evidence.version)),
-    ];
+    block(tag, verdict)
+}
+
+fn facts(facts: &[(&str, String)]) -> Html {
     let facts = facts.iter().flat_map(|(name, value)| [element("dt", [text(name)]), of_text("dd", value)]);
-    [
-        of_text("h1", "Audit of the long-lived credentials of a Kubernetes cluster"),
-        block(tag, verdict),
-        block("dl class=\"facts\"", std::iter::once(raw("\n")).chain(facts)),
-    ]
-    .into_iter()
-    .collect()
+    block("dl class=\"facts\"", std::iter::once(raw("\n")).chain(facts))
 }
 
 fn legs(evidence: &Evidence) -> Html {
@@ -165,7 +178,7 @@ fn beyond(evidence: &Evidence) -> Html {
     section("Beyond this audit", [of_text("p", &text)])
 }
 
-fn proof(evidence: &Evidence) -> Html {
+fn proof(digest: &str) -> Html {
     section(
         "Evidence",
         [
@@ -173,7 +186,7 @@ fn proof(evidence: &Evidence) -> Html {
                 "p",
                 "This page is derived from the JSON result of the same run, which has this SHA-256 digest:",
             ),
-            of_text("p class=\"digest\"", &evidence.json_digest()),
+            of_text("p class=\"digest\"", digest),
             block(
                 "p",
                 [

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Asked, Auditor, IN_FLIGHT,
+    Asked, Auditor, IN_FLIGHT, NoAnswer,
     answers::{self, Ends, plain},
     kinds::SECRET_ID,
     not_seen, segment,
@@ -81,7 +81,7 @@ impl Auditor {
                 &format!("vault write {path} secret_id_ttl=24h, or delete the role"),
             ));
         }
-        let (mut failed, mut ending) = (BTreeMap::new(), 0);
+        let (mut failed, mut answered, mut ending) = (BTreeMap::new(), 0, 0);
         let lookup_path = format!("{path}/secret-id-accessor/lookup");
         let lookup = |accessor: String| {
             let lookup_path = &lookup_path;
@@ -93,8 +93,9 @@ impl Auditor {
         let now = Timestamp::now().as_second();
         let mut answers = stream::iter(accessors).map(lookup).buffered(IN_FLIGHT);
         while let Some((accessor, answer)) = answers.next().await {
-            match answer.and_then(|data| answers::secret_id(&data, &accessor, now).map_err(str::to_owned)) {
+            match answer.and_then(|data| answers::secret_id(&data, &accessor, now).map_err(NoAnswer::odd)) {
                 Ok(secret_id) => {
+                    answered += 1;
                     let lasts = match secret_id.ends {
                         Ends::Never => "it never expires".to_owned(),
                         Ends::Late(end) => format!("it lives for long, until {end}"),
@@ -131,9 +132,7 @@ impl Auditor {
             let still = self.list(&what, &list, "\"list\"").await?;
             failed.retain(|accessor, _| still.contains(accessor));
         }
-        if let Some(why) = failed.values().next() {
-            look.merge(not_seen(self.refused(&what, &lookup_path, "\"update\"", why.clone())));
-        }
+        look.merge(self.unanswered(&what, &lookup_path, &failed, answered));
         Ok(look)
     }
 }

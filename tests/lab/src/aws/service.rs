@@ -98,6 +98,14 @@ impl Handler for Service {
         let user = state.keys.get(key).map(|key| key.user.clone());
         user.or_else(|| state.sessions.get(key).map(|session| session.role.clone()))
     }
+
+    /// Every path is `/`
+    fn action(&self, request: &Request) -> Option<String> {
+        match request.header("x-amz-target") {
+            Some(target) => target.rsplit('.').next().map(str::to_owned),
+            None => Form::of(request).get("Action").map(str::to_owned),
+        }
+    }
 }
 
 impl Service {

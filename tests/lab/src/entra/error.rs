@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::TENANT;
 use crate::wire::Reply;
 
 pub(crate) type Result<T> = std::result::Result<T, Refusal>;
@@ -37,7 +38,9 @@ impl Refusal {
         match self.status {
             401 => reply.with(
                 "www-authenticate",
-                "Bearer authorization=\"https://login.microsoftonline.com/common\", resource=\"https://vault.azure.net\"",
+                format!(
+                    "Bearer authorization=\"https://login.microsoftonline.com/{TENANT}\", resource=\"https://vault.azure.net\""
+                ),
             ),
             _ => reply,
         }

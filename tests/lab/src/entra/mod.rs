@@ -2,6 +2,7 @@
 
 mod arm;
 mod assignments;
+mod discovery;
 mod error;
 mod graph;
 mod identities;
@@ -11,6 +12,7 @@ mod token;
 mod vault;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -44,6 +46,7 @@ const NAMES: [&str; 4] =
 /// Microsoft Graph 1.0, to the pages on federated credentials, and to texts that users of Entra have reported):
 /// - tokens: by client secret, and by an assertion whose issuer's two documents are fetched over https; issuer, subject and
 ///   audience byte for byte, time, `kid`, RS256; `AADSTS` numbers of each refusal; a disabled application
+/// - what Microsoft's own clients read before they ask for a token: the instances of a cloud, the metadata of the tenant
 /// - each service takes tokens of its own audience alone
 /// - identities with tags; federated credentials with their limits (20, one audience, 600 characters, issuer and subject
 ///   once), their conflict on two writes at a time; lists in pages with `nextLink`
@@ -70,17 +73,23 @@ pub struct Entra {
 impl Entra {
     /// Start on loopback; issuers are found as told with [`Entra::resolve`]
     pub fn start(ca: &Ca) -> Self {
-        let (faults, world) = (Faults::default(), World::new(ca, Resolver::Told));
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(ca, loopback, Resolver::Told).expect("listen on loopback")
+    }
+
+    /// Start with TLS on a given address; without TLS always on loopback
+    pub fn start_at(ca: &Ca, addr: SocketAddr, resolver: Resolver) -> io::Result<Self> {
+        let (faults, world) = (Faults::default(), World::new(ca, resolver));
         let state = Arc::new(Mutex::new(State::default()));
         let service = Arc::new(Service { state: state.clone(), world: world.clone() });
         let names: Vec<&str> = NAMES.into_iter().chain(["127.0.0.1", "localhost"]).collect();
         let config = ca.certificate(&names).server_config();
-        let tls = Server::start(Some(config), service.clone(), faults.clone());
+        let tls = Server::start_at((addr.ip(), addr.port()), Some(config), service.clone(), faults.clone())?;
         let plain = Server::start(None, service, faults.clone());
         let administrator = state.lock().expect("state").add_application(|application| {
             application.is_administrator = true;
         });
-        Self { tls, plain, world, state, faults, administrator }
+        Ok(Self { tls, plain, world, state, faults, administrator })
     }
 
     /// The names under which it is reached through [`crate::Internet`]
@@ -320,6 +329,11 @@ impl Entra {
     /// Make an identity by hand
     pub fn add_identity(&self, name: &str, tags: Value) {
         self.lock().add_identity(name, tags);
+    }
+
+    /// Take an identity away by hand
+    pub fn remove_identity(&self, name: &str) {
+        self.lock().identities.remove(&name.to_lowercase());
     }
 
     /// Set the tag `keyless` of an identity

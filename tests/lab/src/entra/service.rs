@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::{Refusal, Result, refused};
 use super::state::{State, Who};
-use super::{arm, graph, token, vault};
+use super::{arm, discovery, graph, token, vault};
 use crate::clock;
 use crate::google::documents::World;
 use crate::wire::{Handler, Reply, Request};
@@ -21,8 +21,10 @@ impl Handler for Service {
         let host = request.host.split(':').next().unwrap_or_default().to_lowercase();
         let at = |name: &str| host == name || host == "127.0.0.1" || host == "localhost";
         let path = request.path.as_str();
-        let reply = if path.ends_with("/oauth2/v2.0/token") && at("login.microsoftonline.com") {
+        let reply = if token::is_path(path) && at("login.microsoftonline.com") {
             token::token(request, self)
+        } else if discovery::is_path(path) && at("login.microsoftonline.com") {
+            discovery::answer(request)
         } else if path.starts_with("/v1.0/") && at("graph.microsoft.com") {
             answer(graph::call(request, &mut self.lock()))
         } else if path.starts_with("/subscriptions/") && at("management.azure.com") {

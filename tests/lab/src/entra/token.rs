@@ -1,4 +1,4 @@
-//! `POST /TENANT/oauth2/v2.0/token`.
+//! `POST /TENANT/oauth2/v2.0/token`, and `/TENANT/oauth2/token` of version 1, which older clients use.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +15,14 @@ use crate::wire::{Reply, Request, percent_decode};
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
+/// Version 1 names a resource, and writes numbers as texts
+const V1: &str = "/oauth2/token";
+const V2: &str = "/oauth2/v2.0/token";
+
+pub(crate) fn is_path(path: &str) -> bool {
+    path.ends_with(V1) || path.ends_with(V2)
+}
+
 pub(crate) fn token(request: &Request, service: &Service) -> Reply {
     let body = String::from_utf8_lossy(&request.body).replace('+', " ");
     let field = |name: &str| {
@@ -28,9 +36,17 @@ pub(crate) fn token(request: &Request, service: &Service) -> Reply {
     if field("grant_type").as_deref() != Some("client_credentials") {
         return aadsts(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.");
     }
+    let first = request.path.ends_with(V1);
     let scope = field("scope").unwrap_or_default();
-    let Some(audience) = scope.split(' ').next().and_then(|scope| scope.strip_suffix("/.default")) else {
-        return aadsts(400, "invalid_scope", 1_002_012, "The provided value for scope is not valid.");
+    let audience = match first {
+        true => field("resource"),
+        false => scope.split(' ').next().and_then(|scope| scope.strip_suffix("/.default")).map(str::to_owned),
+    };
+    let Some(audience) = audience else {
+        return match first {
+            true => aadsts(400, "invalid_request", 900_144, "The request body must contain 'resource'."),
+            false => aadsts(400, "invalid_scope", 1_002_012, "The provided value for scope is not valid."),
+        };
     };
     let client_id = field("client_id").unwrap_or_default();
     let who = match (field("client_secret"), field("client_assertion")) {
@@ -58,8 +74,17 @@ pub(crate) fn token(request: &Request, service: &Service) -> Reply {
     };
     let secret = format!("eyJ0eXAiOiJKV1Qi.{claims}.{}", random_hex(30));
     let expires = state.now() + 3599;
-    state.tokens.push(Token { secret: secret.clone(), audience: audience.to_owned(), who, expires });
-    Reply::json(200, &json!({"token_type": "Bearer", "expires_in": 3599, "access_token": secret}))
+    state.tokens.push(Token { secret: secret.clone(), audience: audience.clone(), who, expires });
+    let answer = match first {
+        true => json!({
+            "token_type": "Bearer", "expires_in": "3599", "ext_expires_in": "3599", "expires_on": expires.to_string(),
+            "not_before": state.now().to_string(), "resource": audience, "access_token": secret,
+        }),
+        false => {
+            json!({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": secret})
+        }
+    };
+    Reply::json(200, &answer)
 }
 
 fn unknown(client_id: &str) -> Reply {

@@ -175,6 +175,8 @@ pub struct Call {
     pub body_len: usize,
     /// Who asked, by name, where the far side tells its callers apart
     pub who: Option<String>,
+    /// What is asked for, where the path does not tell
+    pub action: Option<String>,
     /// Status of the answer, `None` when there was none
     pub status: Option<u16>,
     /// When it was there with its whole body
@@ -291,9 +293,9 @@ impl Faults {
         }
     }
 
-    pub(crate) fn asked_by(&self, number: usize, who: Option<String>) {
+    pub(crate) fn asked(&self, number: usize, who: Option<String>, action: Option<String>) {
         if let Some(call) = self.lock().calls.get_mut(number) {
-            call.who = who;
+            (call.who, call.action) = (who, action);
         }
     }
 
@@ -325,6 +327,7 @@ impl Faults {
             headers: shown(request),
             body_len: request.body.len(),
             who: None,
+            action: None,
             status: None,
             arrived: Instant::now(),
             answered: None,

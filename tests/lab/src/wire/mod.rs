@@ -25,6 +25,11 @@ pub(crate) trait Handler: Send + Sync + 'static {
     fn who(&self, _: &Request) -> Option<String> {
         None
     }
+
+    /// What is asked for, where the path does not tell: for the record
+    fn action(&self, _: &Request) -> Option<String> {
+        None
+    }
 }
 
 /// A request with its whole body

@@ -167,7 +167,7 @@ async fn answer(
     if let Some(rewrite) = &verdict.rewrite {
         reply.body = rewrite(&reply.body).into();
     }
-    faults.asked_by(verdict.number, handler.who(&request));
+    faults.asked(verdict.number, handler.who(&request), handler.action(&request));
     faults.answered(verdict.number, reply.status);
     if verdict.trips(Moment::AfterEffect).await {
         return hang_up(cut).await;

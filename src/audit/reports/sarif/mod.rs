@@ -1,10 +1,13 @@
 //! PURE. SARIF 2.1.0 (OASIS), in the subset that code scanning takes: each result has a rule with help, a place and a
 //! fingerprint that does not change with the order of results.
 
+mod several;
+
 use serde_json::{Value, json};
 
 use super::{
     Evidence, Format,
+    escape::segment,
     evidence::sha256,
     item::{Bearing, Item, NOT_SEEN, described, items},
     place::Place,
@@ -12,8 +15,13 @@ use super::{
 };
 use crate::{audit::Outcome, credentials::Severity, redact};
 
-pub(super) const FORMAT: Format =
-    Format { id: "sarif", extension: "sarif", summary: "SARIF 2.1.0, for code scanning", write };
+pub(super) const FORMAT: Format = Format {
+    id: "sarif",
+    extension: "sarif",
+    summary: "SARIF 2.1.0, for code scanning",
+    write,
+    several: Some(several::write),
+};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The rules of the result that says that the audit is no pass, although it found nothing.
@@ -23,6 +31,16 @@ const NOTHING: &str = "nothing-to-judge";
 const MOST_PLACES: usize = 100;
 
 fn write(evidence: &Evidence) -> String {
+    let of = evidence.cluster_uid().unwrap_or_else(|| evidence.cluster_name());
+    log(json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run(evidence, &segment(of))] }))
+}
+
+fn log(log: Value) -> String {
+    format!("{}\n", redact::ascii_escapes(&format!("{log:#}")))
+}
+
+/// `of` names the cluster as a part of a path.
+fn run(evidence: &Evidence, of: &str) -> Value {
     let verdict = &evidence.verdict;
     let items = items(verdict);
     let mut results: Vec<_> = items.iter().map(result).collect();
@@ -47,26 +65,9 @@ fn write(evidence: &Evidence) -> String {
             "message": { "text": format!("{} {}", sentence(&item.message()), item.remedy()) },
         })
     });
-    let run = json!({
-        "tool": { "driver": {
-            "name": "keyless",
-            "fullName": "keyless audit",
-            "version": evidence.version,
-            "semanticVersion": evidence.version,
-            "rules": rules(evidence),
-            "notifications": [{
-                "id": NOT_SEEN,
-                "name": "NotSeen",
-                "shortDescription": { "text": "What could not be read or judged." },
-                "fullDescription": { "text": "What could not be read or judged. The verdict is INCOMPLETE." },
-                "help": { "text": "Let the audit read them; deploy/auditor grants what it needs." },
-                "defaultConfiguration": { "level": "error" },
-            }],
-        }},
-        "automationDetails": {
-            "id": format!("keyless-audit/{}/", super::escape::segment(evidence.cluster_uid().unwrap_or_else(|| evidence.cluster_name()))),
-            "description": { "text": "The long-lived credentials of one cluster." },
-        },
+    json!({
+        "tool": tool(evidence.version, &rules(evidence)),
+        "automationDetails": automation(of),
         "invocations": [{
             "executionSuccessful": complete,
             "exitCode": evidence.verdict.exit().code(),
@@ -85,9 +86,32 @@ fn write(evidence: &Evidence) -> String {
             "jsonSha256": evidence.json_digest(),
             "beyond": verdict.beyond(),
         },
-    });
-    let log = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });
-    format!("{}\n", redact::ascii_escapes(&format!("{log:#}")))
+    })
+}
+
+fn tool(version: &str, rules: &[Value]) -> Value {
+    json!({ "driver": {
+        "name": "keyless",
+        "fullName": "keyless audit",
+        "version": version,
+        "semanticVersion": version,
+        "rules": rules,
+        "notifications": [{
+            "id": NOT_SEEN,
+            "name": "NotSeen",
+            "shortDescription": { "text": "What could not be read or judged." },
+            "fullDescription": { "text": "What could not be read or judged. The verdict is INCOMPLETE." },
+            "help": { "text": "Let the audit read them; deploy/auditor grants what it needs." },
+            "defaultConfiguration": { "level": "error" },
+        }],
+    }})
+}
+
+fn automation(of: &str) -> Value {
+    json!({
+        "id": format!("keyless-audit/{of}/"),
+        "description": { "text": "The long-lived credentials of one cluster." },
+    })
 }
 
 fn rules(evidence: &Evidence) -> Vec<Value> {
@@ -118,15 +142,18 @@ fn rules(evidence: &Evidence) -> Vec<Value> {
         Severity::Medium,
         None,
     );
-    let incomplete = rule(
+    own.chain([not_seen, incomplete(), nothing]).collect()
+}
+
+fn incomplete() -> Value {
+    rule(
         INCOMPLETE,
         INCOMPLETE,
         "not everything could be read or judged, so this audit proves nothing about the rest",
         "Grant what is missing, or judge by hand what this version does not know; then audit again.",
         Severity::High,
         None,
-    );
-    own.chain([not_seen, incomplete, nothing]).collect()
+    )
 }
 
 fn rule(code: &str, id: &str, meaning: &str, help: &str, severity: Severity, state: Option<&str>) -> Value {
@@ -187,13 +214,16 @@ fn suppressions(item: Option<&Item>) -> Value {
 }
 
 fn of_the_whole(evidence: &Evidence, rule: &str) -> Value {
-    let place =
-        Place { kind: "Cluster".into(), namespace: None, name: evidence.cluster_name().into(), path: None };
+    of_cluster(evidence.cluster_name(), rule, &evidence.verdict.headline())
+}
+
+fn of_cluster(name: &str, rule: &str, why: &str) -> Value {
+    let place = Place { kind: "Cluster".into(), namespace: None, name: name.into(), path: None };
     json!({
         "ruleId": rule,
         "kind": "fail",
         "level": "error",
-        "message": { "text": sentence(&evidence.verdict.headline()) },
+        "message": { "text": sentence(why) },
         "locations": [location(&place)],
         "partialFingerprints": { "keylessId/v1": fingerprint(rule, "") },
     })

@@ -1,0 +1,165 @@
+//! What only `./keyless.yaml` says, which no flag named: it decides nothing where nobody is asked.
+
+use std::{fs, io::Write};
+
+use lab::SigningKey;
+
+use crate::{
+    estate::{Estate, SETUP},
+    google::untouched,
+    steps::{forget, recorded_writes},
+    terminal::Terminal,
+    world::{ISSUER, Ran},
+};
+
+/// Each setting, and what the refusal says of it.
+const ALONE: [(&str, &[&str]); 8] = [
+    ("google: {pool: keyless-own}", &["google.pool keyless-own"]),
+    ("google: {access: project}", &["google.access project"]),
+    ("google: {provider: other}", &["google.provider other"]),
+    ("store: {name: gcp, serviceAccount: shop/web}", &["store.serviceAccount shop/web"]),
+    ("store: {name: gcp, secrets: [db, root]}", &["store may read root"]),
+    ("store: {name: gcp, secrets: [db], rights: {push: [db]}}", &["store may write db"]),
+    ("issuer: https://oidc.evil.example", &["issuer", "https://oidc.evil.example"]),
+    ("cluster: {publicKeys: [next.pub]}", &["cluster.publicKeys (key "]),
+];
+
+fn estate() -> Estate {
+    let estate = Estate::new();
+    estate.google.add_secret("root", b"root");
+    let next = SigningKey::from_stock();
+    fs::write(estate.world.dir.path().join("next.pub"), next.public_pem()).unwrap();
+    estate
+}
+
+#[test]
+fn unnamed_file_grants_nothing_unasked() {
+    for (settings, says) in ALONE {
+        let estate = estate();
+        estate.unnamed_settings(settings);
+        let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+        forget(&estate);
+        for flags in [&SETUP[..], &["setup", "--yes", "--retire-key"], &["setup", "--out", "plan.json"]] {
+            let ran = estate.run(flags).fails(2, "settings-undecided", says);
+            assert!(ran.err.contains("--config keyless.yaml"), "{}", ran.err);
+        }
+        assert!(planned.out.contains("said by keyless.yaml alone"), "{}", planned.out);
+        assert!(says.iter().all(|one| planned.out.contains(one)), "{settings}: {}", planned.out);
+        assert_eq!(recorded_writes(&estate), Vec::<String>::new(), "{settings}");
+        assert!(!estate.world.dir.path().join("plan.json").exists());
+        untouched(&estate, settings);
+        // Named, it is the user's own word.
+        let named = estate.run(&["setup", "--dry-run", "--config", "keyless.yaml"]).ends(1);
+        assert!(!named.out.contains("said by keyless.yaml alone"), "{}", named.out);
+    }
+}
+
+/// Who can write the bucket can sign as every workload.
+#[test]
+fn unnamed_file_decides_no_issuer() {
+    let estate = estate();
+    let bucket = format!("bucket: {{url: 'file://{}'}}", estate.world.www.display());
+    let settings = format!("issuer: {ISSUER}\n{bucket}\n");
+    estate.unnamed_settings(&settings);
+    let says = ["bucket.url file://", "issuer https://oidc.lab.test/prod"];
+    let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+    planned.snapshot("plan-settings-undecided");
+    forget(&estate);
+    estate.run(&SETUP).fails(2, "settings-undecided", &says).snapshot("error-settings-undecided");
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    assert!(fs::read_dir(&estate.world.www).unwrap().next().is_none(), "nothing is published");
+    // A flag is a person's word for what it says, and for nothing else.
+    let flags = [&SETUP[..], &["--issuer", ISSUER]].concat();
+    estate.run(&flags).fails(2, "settings-undecided", &["bucket.url"]);
+    estate.google.resolve("oidc.lab.test", estate.world.web.addr());
+    // The API servers' own flags are an administrator's word.
+    estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.into()]);
+    estate.run(&SETUP).ends(0);
+    assert!(estate.store_is_keyless());
+}
+
+/// One API server is not all of them.
+#[test]
+fn issuer_of_one_server_decides_nothing() {
+    let estate = Estate::with_servers(2);
+    estate.world.cluster.server(0).change(|server| server.issuers = vec![ISSUER.into()]);
+    estate.unnamed_settings(&format!(
+        "bucket: {{url: 'file://{}'}}\nissuer: {ISSUER}",
+        estate.world.www.display()
+    ));
+    estate.run(&SETUP).fails(2, "settings-undecided", &["bucket.url", "issuer"]);
+}
+
+/// What the cluster says without the file is no decision of the file's.
+#[test]
+fn unnamed_file_agrees_with_cluster() {
+    for settings in [
+        "",
+        "google: {project: acme-prod}",
+        "provider: google\ngoogle: {project: acme-prod, provider: cluster, access: secrets, mode: uploaded}",
+        "store: {name: gcp, secrets: [db]}",
+        "store: {name: gcp, serviceAccount: external-secrets/keyless-gcp}",
+    ] {
+        let estate = estate();
+        estate.unnamed_settings(settings);
+        let planned = estate.run(&["setup", "--dry-run"]).ends(1);
+        assert!(!planned.out.contains("said by keyless.yaml alone"), "{settings}: {}", planned.out);
+        estate.run(&SETUP).ends(0);
+        assert!(estate.store_is_keyless(), "{settings}");
+        // What setup wrote means the same.
+        estate.run(&["setup", "--yes", "--retire-key", "--watch-for", "0s"]).ends(0);
+        assert!(!estate.secret_is_there(), "{settings}");
+    }
+}
+
+/// Environment variables are the user's word, as flags are.
+#[test]
+fn variable_decides_what_file_says() {
+    let estate = estate();
+    estate.unnamed_settings("google:\n  pool: keyless-own");
+    let mut command = estate.command(&SETUP);
+    let ran: Ran = command.env("KEYLESS_GOOGLE_POOL", "keyless-own").output().unwrap().into();
+    ran.ends(0);
+}
+
+/// A person who is shown what it says has read it.
+#[test]
+fn person_at_terminal_decides() {
+    for (answer, done) in [("n\n", false), ("yes\nyes\nyes\n", true)] {
+        let estate = estate();
+        estate.unnamed_settings("google: {pool: keyless-own}");
+        let mut command = estate.command(&["setup", "-q", "--watch-for", "0s"]);
+        let mut terminal = Terminal::of(&mut command);
+        terminal.write_all(answer.as_bytes()).unwrap();
+        let ran = Ran::of(&mut command);
+        assert!(ran.out.contains("! google.pool keyless-own"), "{}", ran.out);
+        assert_eq!(estate.store_is_keyless(), done, "{answer:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn unnamed_file_chooses_no_cluster() {
+    let estate = estate();
+    let text = fs::read_to_string(&estate.world.kubeconfig).unwrap();
+    let second = "contexts:\n- name: other\n  context: {cluster: lab, user: nobody}\n";
+    let text = text.replacen("contexts:\n", second, 1);
+    let current = text.lines().map(|line| match line.starts_with("current-context:") {
+        true => "current-context: other",
+        false => line,
+    });
+    let text = current.collect::<Vec<_>>().join("\n");
+    fs::write(&estate.world.kubeconfig, text).unwrap();
+    estate.unnamed_settings("cluster: {context: admin}");
+    forget(&estate);
+    for command in [&SETUP[..], &["setup", "--out", "plan.json"]] {
+        estate.run(command).fails(2, "settings-undecided", &["cluster.context admin"]);
+    }
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+    estate.run(&[&SETUP[..], &["--context", "admin"]].concat()).ends(0);
+    forget(&estate);
+    estate.unnamed_settings("cluster: {context: admin}");
+    for command in [&["setup", "--undo", "--yes"][..], &["teardown", "--yes"]] {
+        estate.run(command).fails(2, "settings-undecided", &["cluster.context admin"]);
+    }
+    assert_eq!(recorded_writes(&estate), Vec::<String>::new());
+}
