@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_locks_nobody_out() {
+    fn unknown_keys_lock_out_no_publisher() {
         let (keys, own) = (json!({ "keys": [{ "kid": "a" }] }), token(ISSUER, Some("c")));
         let good = || documents(&discovery(), &keys);
         assert!(foresee(&own, ISSUER, &good()).is_some());
