@@ -113,10 +113,10 @@ impl Http {
 
     /// Sends a request and reads the whole answer, within the limits. `place` names it in an error.
     ///
-    /// It carries a login, or asks for one: whoever named the server, a setting, an environment variable that only an SDK
+    /// It carries a login, or asks for one: whatever named the server, a setting, an environment variable that only an SDK
     /// reads, or an answer, it never goes over plain http to another machine. A signed request (SigV4) does not tell the
-    /// secret key, and is refused like the others: a session token travels with it as it is, whoever listens may repeat
-    /// the request while the signature is fresh, and nobody knows whether what was answered is the store's.
+    /// secret key, and is refused like the others: a session token travels with it as it is, a listener may repeat
+    /// the request while the signature is fresh, and an answer may be anybody's.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder, place: &str) -> Result<Answer> {
         let arrival = Arrival::default();
         let request = request.build().map_err(|error| describe(&error, place, &arrival))?;

@@ -1,5 +1,5 @@
 //! PURE. A publisher that logs in to its store by a token of the cluster, through the issuer that it publishes: once the
-//! cluster signs with a key that is not public, nobody lets it in to publish that key. Another login has to.
+//! cluster signs with a key that is not public, no provider lets it in to publish that key. Another login has to.
 
 use serde_json::Value;
 
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_locks_nobody_out() {
+    fn unknown_keys_lock_out_no_publisher() {
         let (keys, own) = (json!({ "keys": [{ "kid": "a" }] }), token(ISSUER, Some("c")));
         let good = || documents(&discovery(), &keys);
         assert!(foresee(&own, ISSUER, &good()).is_some());

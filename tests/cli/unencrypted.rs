@@ -1,4 +1,4 @@
-//! Credentials and plain http: none leaves this machine, whoever names the address.
+//! Credentials and plain http: none leaves this machine, whatever names the address.
 
 use std::{fs, io::ErrorKind, net::TcpListener, process::Command};
 

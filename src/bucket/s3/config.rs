@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn token_of_the_only_login_is_known() {
+    fn token_of_only_login_is_known() {
         let home = tempfile::TempDir::new().unwrap();
         let home_path = home.path().to_str().unwrap().to_owned();
         let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token");

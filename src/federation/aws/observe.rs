@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trust_in_any_form_names_its_provider() {
+    fn any_form_names_its_provider() {
         const ARN: &str = "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/prod";
         let federated = |arn: &str| json!({"Statement": [{"Principal": {"Federated": arn}}]});
         let more = |end: &str| format!("{ARN}{end}");

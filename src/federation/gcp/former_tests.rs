@@ -54,7 +54,7 @@ fn anything_else_stays() {
         (me(), TITLE, mine.clone(), String::new(), true),
         (me(), "until-2031", mine.clone(), WRITTEN.to_owned(), true),
         (me(), TITLE, older_mark(ISSUER), WRITTEN.to_owned(), true),
-        // Marked as this cluster's, and of somebody else.
+        // Marked as this cluster's, and of another member.
         (other.clone(), TITLE, mine.clone(), WRITTEN.to_owned(), true),
         ("user:a@acme.example".to_owned(), TITLE, mine.clone(), WRITTEN.to_owned(), true),
         (format!("{}x", me()), TITLE, mine, WRITTEN.to_owned(), true),

@@ -40,7 +40,7 @@ fn careless_rotation_is_foreseen() {
 
 /// A token of before the rotation still counts.
 #[test]
-fn token_of_former_key_publishes_new_one() {
+fn former_keys_token_publishes_new_key() {
     let estate = with_bucket();
     estate.run(&SETUP).ends(0);
     publish_as(&estate, SUBJECT, &[]).ends(0);
