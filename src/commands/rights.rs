@@ -39,7 +39,7 @@ pub(super) struct Rights {
     revokes_unused: bool,
     impossible: Vec<Impossible>,
     left_out: Vec<LeftOut>,
-    /// Of what is listed, what nobody but a settings file decides that no flag names: see [`Undecided`](super::undecided).
+    /// Of what is listed, what only a settings file decides that no flag names: see [`Undecided`](super::undecided).
     by_file: BTreeSet<Right>,
     /// The store reads the very place now that it is to read.
     is_the_same_place: bool,

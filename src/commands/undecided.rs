@@ -43,14 +43,14 @@ impl Undecided {
         }
         report.line(Line::whole(
             Tone::Title,
-            format_args!("\nsaid by {} alone, which --config does not name", self.file),
+            format_args!("\nset only by {}, which --config does not name", self.file),
         ));
         for one in &self.says {
             report.line(Line::marked(Tone::Warning, format_args!("! {one}")));
         }
     }
 
-    /// Where nobody is asked, nobody has read it.
+    /// Where no question is asked, no one has read it.
     pub(super) fn refuse(&self) -> Result<()> {
         if self.says.is_empty() {
             return Ok(());
@@ -75,7 +75,7 @@ impl Undecided {
     }
 }
 
-/// Where the documents are. Whoever can write the bucket can sign as every workload. The API servers' own flags say the same once
+/// Where the documents are. Who can write the bucket can sign as every workload. The API servers' own flags say the same once
 /// all of them sign as its issuer.
 pub(super) fn of_documents(settings: &Settings, observed: &Observed, issuer: &SignedIssuer) -> Vec<String> {
     let signs = |server: &ApiServer| server.token.claims().issuer == *issuer;

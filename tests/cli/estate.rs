@@ -177,7 +177,7 @@ impl Estate {
         self.unnamed_settings(settings);
     }
 
-    /// From now on the user names `keyless.yaml`, whoever wrote it.
+    /// From now on the user names `keyless.yaml`.
     pub(crate) fn names_settings(&self) {
         self.names_settings.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What only `./keyless.yaml` says, which no flag named: it decides nothing where nobody is asked.
+//! What only `./keyless.yaml` says, which no flag named: it decides nothing where no question is asked.
 
 use std::{fs, io::Write};
 
@@ -43,14 +43,14 @@ fn unnamed_file_grants_nothing_unasked() {
             let ran = estate.run(flags).fails(2, "settings-undecided", says);
             assert!(ran.err.contains("--config keyless.yaml"), "{}", ran.err);
         }
-        assert!(planned.out.contains("said by keyless.yaml alone"), "{}", planned.out);
+        assert!(planned.out.contains("set only by keyless.yaml"), "{}", planned.out);
         assert!(says.iter().all(|one| planned.out.contains(one)), "{settings}: {}", planned.out);
         assert_eq!(recorded_writes(&estate), Vec::<String>::new(), "{settings}");
         assert!(!estate.world.dir.path().join("plan.json").exists());
         untouched(&estate, settings);
         // Named, it is the user's own word.
         let named = estate.run(&["setup", "--dry-run", "--config", "keyless.yaml"]).ends(1);
-        assert!(!named.out.contains("said by keyless.yaml alone"), "{}", named.out);
+        assert!(!named.out.contains("set only by keyless.yaml"), "{}", named.out);
     }
 }
 
@@ -94,7 +94,7 @@ fn issuer_of_one_server_decides_nothing() {
 #[test]
 fn object_and_file_grant_nothing_new() {
     let estate = estate();
-    estate.google.grant("secrets/root", "roles/secretmanager.viewer", "user:nobody@example.com");
+    estate.google.grant("secrets/root", "roles/secretmanager.viewer", "user:ops@example.com");
     estate.user(
         "shop",
         "root",
@@ -108,7 +108,7 @@ fn object_and_file_grant_nothing_new() {
     estate.run(&[&SETUP[..], &["--accept-new-secrets", "--dry-run"]].concat()).ends(1);
 }
 
-/// Whoever holds a staged key can sign as every workload; a shorter life of tokens takes former keys out early.
+/// Who holds a staged key can sign as every workload; a shorter life of tokens takes former keys out early.
 #[test]
 fn unnamed_file_changes_no_key_set() {
     let estate = estate();
@@ -199,7 +199,7 @@ fn unnamed_file_agrees_with_cluster() {
         let estate = estate();
         estate.unnamed_settings(settings);
         let planned = estate.run(&["setup", "--dry-run"]).ends(1);
-        assert!(!planned.out.contains("said by keyless.yaml alone"), "{settings}: {}", planned.out);
+        assert!(!planned.out.contains("set only by keyless.yaml"), "{settings}: {}", planned.out);
         estate.run(&SETUP).ends(0);
         assert!(estate.store_is_keyless(), "{settings}");
         // What setup wrote means the same.
@@ -237,7 +237,7 @@ fn person_at_terminal_decides() {
 fn unnamed_file_chooses_no_cluster() {
     let estate = estate();
     let text = fs::read_to_string(&estate.world.kubeconfig).unwrap();
-    let second = "contexts:\n- name: other\n  context: {cluster: lab, user: nobody}\n";
+    let second = "contexts:\n- name: other\n  context: {cluster: lab, user: none}\n";
     let text = text.replacen("contexts:\n", second, 1);
     let current = text.lines().map(|line| match line.starts_with("current-context:") {
         true => "current-context: other",

@@ -64,7 +64,7 @@ fn of_accounts(found: &Found<'_>, without: &Settings, members: &[Member]) -> Vec
     others.map(|member| format!("{SETTING} {} of {}", member.account, member.shown)).collect()
 }
 
-/// Whoever holds a staged key can sign as every workload.
+/// Who holds a staged key can sign as every workload.
 fn of_keys(found: &Found<'_>) -> Result<Option<String>> {
     let (Some(staged), true) = (found.staged, found.settings.undecided.names_keys()) else { return Ok(None) };
     let live = found.observed.live()?;

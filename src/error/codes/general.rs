@@ -212,7 +212,7 @@ macro_rules! general {
                 "Nothing was changed, because a settings file that no flag names decides what would be granted, or whose \
                     credential would end."
                 causes "The file was found in the current folder, where anyone may have put it."
-                causes "`--yes` or `--out` was given, so nobody is asked, and the cluster does not lead to the same without the \
+                causes "`--yes` or `--out` was given, so no question is asked, and the cluster does not lead to the same without the \
                     file: its API servers sign as another issuer, or the store reads from another account."
                 remedy "Read it. If it is right, name it: `--config keyless.yaml`. Or name the same by flags or variables, or run \
                     the command on a terminal without `--yes`.";

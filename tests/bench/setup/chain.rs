@@ -131,7 +131,7 @@ const TABLE: [Row; 24] = [
         times: 1,
         needs: &[
             ("read the secret with it", "the old way stays until the new one has read a secret"),
-            ("ask whether the old key was used since", "what nobody knows of may use it"),
+            ("ask whether the old key was used since", "a use that is not known of may be there"),
         ],
     },
     Row {
