@@ -20,7 +20,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/reports");
 fn member(name: &str, uid: Option<&str>, result: Result<Verdict, Error>) -> Member {
     let uid = uid.map(str::to_owned);
     let target = ClusterTarget { context: Some(name.into()), server: format!("https://{name}.example"), uid };
-    Member { name: name.into(), target: Some(target), result }
+    Member { name: name.into(), access: 0, target: Some(target), result }
 }
 
 fn unreached(name: &str) -> Member {
@@ -96,7 +96,7 @@ fn every_form_names_every_cluster() {
         if format.id != "prometheus" {
             assert!(text.contains("does not answer"), "{} does not say why", format.id);
             assert!(
-                text.contains("1 LONG-LIVED credential, 2 findings in 2 of 4 contexts"),
+                text.contains("1 LONG-LIVED credential, 1 finding in 2 of 4 contexts"),
                 "{}: {text}",
                 format.id
             );
