@@ -211,7 +211,9 @@ fn listed(pod: &Pod, files: &[Option<&str>], whole: bool) -> Result<Vec<Listed>>
         .enumerate()
         .map(|(number, text)| {
             let path = pod.path(&format!("k{number}.yaml"));
-            text.map(|text| fs::write(&path, text).unwrap());
+            if let Some(text) = text {
+                fs::write(&path, text).unwrap();
+            }
             path
         })
         .collect();
