@@ -83,7 +83,7 @@ fn is_metadata_service(url: &Url) -> bool {
     }
 }
 
-/// Whether an address means another server in another network or cluster, or cannot be told not to: IP addresses that are
+/// Whether an address may lead to another server from another network or cluster: IP addresses that are
 /// not of the Internet, and names that only one network resolves. A name of one or two labels is completed by a
 /// cluster's search list: `vault.team` is `vault.team.svc.cluster.local`.
 pub(crate) fn is_of_one_network(text: &str) -> bool {
