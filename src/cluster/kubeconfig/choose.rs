@@ -51,7 +51,7 @@ pub(super) fn hidden(files: &[File]) -> Vec<String> {
         let mut hidden = Vec::new();
         for (number, file) in files.iter().enumerate() {
             for (name, entry) in entries(file) {
-                let mut former = files[..number].iter().flat_map(|file| entries(file));
+                let mut former = files[..number].iter().flat_map(entries);
                 let differs =
                     former.find(|(other, _)| other == name).is_some_and(|(_, other)| other != entry);
                 let line = format!("{kind} {}", name.escape_debug());
