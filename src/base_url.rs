@@ -1,5 +1,7 @@
 //! PURE. Base URLs of services that are given a credential.
 
+use std::net::Ipv4Addr;
+
 use url::{Host, Url};
 
 use crate::error::{Code, Error, Result};
@@ -81,6 +83,47 @@ fn is_metadata_service(url: &Url) -> bool {
     }
 }
 
+/// Whether an address may lead to another server from another network or cluster: IP addresses that are
+/// not of the Internet, and names that only one network resolves. A name of one or two labels is completed by a
+/// cluster's search list: `vault.team` is `vault.team.svc.cluster.local`.
+pub(crate) fn is_of_one_network(text: &str) -> bool {
+    /// RFC 6762, RFC 8375, RFC 2606, and what is reserved or in use for networks of their own.
+    const LAST: [&str; 10] =
+        ["local", "internal", "localhost", "lan", "home", "corp", "intranet", "private", "arpa", "test"];
+    let Ok(url) = Url::parse(text) else { return true };
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let absolute = name.strip_suffix('.');
+            let name = absolute.unwrap_or(name).to_ascii_lowercase();
+            let labels: Vec<&str> = name.split('.').collect();
+            (labels.len() < 3 && absolute.is_none())
+                || labels.contains(&"svc")
+                || labels.last().is_none_or(|last| LAST.contains(last))
+        }
+        Some(Host::Ipv4(address)) => is_of_one_network_v4(address),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => is_of_one_network_v4(address),
+            None => {
+                address.is_loopback()
+                    || address.is_unspecified()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local()
+            }
+        },
+        None => true,
+    }
+}
+
+/// Also `100.64.0.0/10` (RFC 6598).
+fn is_of_one_network_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    address.is_loopback()
+        || address.is_private()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || first == 100 && (64..128).contains(&second)
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -105,6 +148,44 @@ fn is_host_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_one_network_are_known() {
+        for text in [
+            "https://vault.vault.svc:8200",
+            "https://vault.vault.svc.cluster.local",
+            "https://vault.vault.svc.k8s.acme.com",
+            "https://VAULT.vault.SVC.cluster.local./",
+            "https://vault",
+            "https://vault.team:8200",
+            "https://vault.acme.internal",
+            "https://localhost",
+            "https://127.0.0.1:8200",
+            "https://10.1.2.3",
+            "https://172.16.0.1",
+            "https://192.168.1.1",
+            "https://169.254.1.1",
+            "https://100.64.0.1",
+            "https://0.0.0.0",
+            "https://[::1]",
+            "https://[fd00::1]",
+            "https://[fe80::1]",
+            "https://[::ffff:10.0.0.1]",
+            "no URL",
+        ] {
+            assert!(is_of_one_network(text), "{text}");
+        }
+        for text in [
+            "https://vault.acme.com:8200",
+            "https://acme.com.",
+            "https://vault.svc-prod.acme.com",
+            "https://203.0.113.1",
+            "https://100.128.0.1",
+            "https://[2001:db8::1]",
+        ] {
+            assert!(!is_of_one_network(text), "{text}");
+        }
+    }
 
     #[test]
     fn https_and_loopback_are_taken() {

@@ -57,6 +57,8 @@ pub(crate) struct Report<'a> {
     /// Columns of the terminal that the result goes to.
     width: Option<usize>,
     target: Target,
+    /// The context that warnings are about, where a run has several.
+    warns_of: Option<String>,
     /// The line that names it, once it was printed.
     named: String,
     data: &'a mut (dyn Write + Send),
@@ -80,6 +82,7 @@ impl<'a> Report<'a> {
             colour: Colour::default(),
             width: None,
             target: Target::default(),
+            warns_of: None,
             named: String::new(),
             data,
             messages,
@@ -277,8 +280,14 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Warnings from now on name this context.
+    pub(crate) fn warn_of(&mut self, context: Option<&str>) {
+        self.warns_of = context.map(str::to_owned);
+    }
+
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        let text = shown(&format!("warning[{}]: {}", warning.code, warning.message));
+        let of = self.warns_of.as_ref().map(|name| format!("context {name}: ")).unwrap_or_default();
+        let text = shown(&format!("warning[{}]: {of}{}", warning.code, warning.message));
         let label = format!("warning[{}]", warning.code);
         let rest = text.strip_prefix(&label).filter(|_| self.colour.messages);
         self.tell(match rest {

@@ -187,7 +187,8 @@ pub(super) fn is_place(id: &str) -> bool {
 
 impl Entry {
     /// The same as it is for one cluster: `None` where it is about others only. `Err`: it is not known whether it is.
-    fn within(&self, cluster: Option<&str>) -> Result<Option<Self>, String> {
+    /// `has_twin`: another server has answered with the same UID.
+    fn within(&self, cluster: Option<&str>, has_twin: bool) -> Result<Option<Self>, String> {
         let about = |at: &&String| match (of_cluster(at).0, cluster) {
             (None, _) => true,
             (Some(named), cluster) => Some(named) == cluster,
@@ -198,6 +199,12 @@ impl Entry {
         let own: Vec<_> = self.at.iter().filter(about).collect();
         if own.is_empty() && cluster.is_none() {
             return Err("it names a cluster, and the UID of this one could not be read".to_owned());
+        }
+        if has_twin && own.iter().any(|at| of_cluster(at).0.is_some()) {
+            return Err(
+                "it names a cluster by a UID that two servers answer with, so that it is not known which is meant: the credential counts again. Audit each of them by itself"
+                    .to_owned(),
+            );
         }
         let objects = own.iter().map(|at| of_cluster(at).1).filter(|object| !object.is_empty());
         let at = objects.map(str::to_owned).collect();
@@ -243,12 +250,21 @@ impl Root {
 
 impl Verdict {
     /// The same verdict with these exceptions, at this time (seconds since 1970).
-    pub(crate) fn excepting(mut self, exceptions: &Exceptions, now: u64) -> Self {
+    pub(crate) fn excepting(self, exceptions: &Exceptions, now: u64) -> Self {
+        self.excepting_in(exceptions, now, false)
+    }
+
+    /// The same of a cluster whose UID another server has answered with, too: entries that name it cover nothing.
+    pub(super) fn excepting_twin(self, exceptions: &Exceptions, now: u64) -> Self {
+        self.excepting_in(exceptions, now, true)
+    }
+
+    fn excepting_in(mut self, exceptions: &Exceptions, now: u64, has_twin: bool) -> Self {
         let today = today(now);
         let cluster = self.record.cluster.clone();
         let mut others = 0;
         for entry in &exceptions.entries {
-            let position = match entry.within(cluster.as_deref()) {
+            let position = match entry.within(cluster.as_deref(), has_twin) {
                 Ok(Some(own)) => self.position(&own, today),
                 Ok(None) => {
                     others += 1;

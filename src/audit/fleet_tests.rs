@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     audit::{
         Identity,
+        verdict::Root,
         verdict::tests::{hit, verdict},
     },
     credentials::{Halves, Same, Who},
@@ -13,7 +14,7 @@ use crate::{
 fn member(name: &str, uid: Option<&str>, result: Result<Verdict, Error>) -> Member {
     let uid = uid.map(str::to_owned);
     let target = ClusterTarget { context: Some(name.into()), server: format!("https://{name}"), uid };
-    Member { name: name.into(), target: Some(target), result }
+    Member { name: name.into(), access: 0, target: Some(target), result }
 }
 
 fn unreached(name: &str) -> Member {
@@ -154,7 +155,10 @@ fn second_context_of_cluster_bears_too() {
         )
     };
     let it = of(place());
-    assert_eq!((it.clusters(), it.count(), it.same_as(0), it.same_as(1)), (1, Some(1), None, Some("a")));
+    assert_eq!(
+        (it.clusters(), it.count(), it.same_as(0), it.same_as(1)),
+        (Some(1), Some(1), None, Some("a"))
+    );
     assert_eq!(it.to_json()["clusters"][1]["sameAs"], "a");
     assert!(it.lines().iter().any(|line| line.contains("the same cluster as a and counted once")));
     let it = of(verdict(0, 1, 0, 0, true));
@@ -169,25 +173,192 @@ fn second_context_of_cluster_bears_too() {
     assert!(!it.outcome().is_complete());
 }
 
+/// A cluster that was restored from a snapshot of another one has its UID.
 #[test]
-fn exception_in_one_cluster_hides_nothing() {
-    let mut excepted = verdict(1, 0, 0, 0, true);
-    let root = excepted.roots.remove(0);
-    let by = crate::audit::exceptions::Excepted {
+fn same_uid_at_another_server_doubles() {
+    let place = || known(Identity::At("Secret shop/vault".to_owned()), &[]);
+    let of = |one: Verdict, other: Verdict| {
+        let mut members = vec![member("a", Some("u"), Ok(one)), member("b", Some("u"), Ok(other))];
+        members[1].access = 1;
+        Fleet::new(members, Gate::Mission)
+    };
+    let it = of(place(), place());
+    assert_eq!((it.clusters(), it.count(), it.same_as(1)), (None, Some(2), None));
+    assert_eq!((it.twin_of(0), it.twin_of(1)), (Some("b"), Some("a")));
+    let text = it.lines().join("\n");
+    assert!(text.contains("with the UID of a at another server"), "{text}");
+    let json = it.to_json();
+    assert_eq!(
+        (&json["clusterCount"], &json["clusters"][1]["twinOf"]),
+        (&serde_json::Value::Null, &"a".into())
+    );
+    // How many clusters they are is not known.
+    assert!(of(zero(), zero()).headline().contains(" in 2 contexts: "));
+    // What is named is one wherever it lies.
+    assert_eq!(of(named("google:1", &[]), named("google:1", &[])).count(), Some(1));
+    // An entry that names the UID covers neither; with another UID it is about another cluster.
+    let entry = |at: &str| {
+        let text = format!(
+            "apiVersion: keyless/exceptions/v1\nexceptions:\n- {{id: 'google:0', at: [{at}], reason: r, owner: o, expires: 2027-01-31}}\n"
+        );
+        Exceptions::parse(&text, std::path::Path::new("e.yaml")).unwrap()
+    };
+    let now = 1_798_761_600;
+    let of_u = |mut it: Verdict| {
+        it.record.cluster = Some("u".to_owned());
+        it
+    };
+    let one = || of_u(verdict(1, 0, 0, 0, true));
+    let it = of(one(), of_u(zero())).excepting(&entry("u/"), now);
+    assert_eq!((it.outcome(), it.count()), (Outcome::Found { complete: true }, Some(1)));
+    assert!(it.lines().join("\n").contains("a UID that two servers answer with"));
+    let it = of(one(), of_u(zero())).excepting(&entry("v/"), now);
+    assert!(it.verdicts().all(|it| it.findings.is_empty()) && it.count() == Some(1));
+    // At one server it is meant.
+    let alike = vec![member("a", Some("u"), Ok(one())), member("b", Some("u"), Ok(one()))];
+    assert_eq!(Fleet::new(alike, Gate::Mission).excepting(&entry("u/"), now).outcome(), Outcome::ZeroExcept);
+}
+
+/// Two contexts of a cluster whose UID cannot be read may be one.
+#[test]
+fn contexts_without_uid_are_no_clusters() {
+    let it = Fleet::new(vec![member("a", None, Ok(zero())), member("b", None, Ok(zero()))], Gate::Mission);
+    assert_eq!(it.clusters(), None);
+    assert!(it.headline().contains(" in 2 contexts: "), "{}", it.headline());
+}
+
+#[test]
+fn findings_are_counted_once() {
+    let found = || verdict(0, 2, 0, 0, true);
+    let distinct = || {
+        let mut it = found();
+        it.findings[0].place = "ClusterSecretStore other".into();
+        it
+    };
+    let of = |access: usize, uid: &str| {
+        let mut members =
+            vec![member("a", Some("u"), Ok(distinct())), member("b", Some(uid), Ok(distinct()))];
+        members[1].access = access;
+        Fleet::new(members, Gate::Mission).headline()
+    };
+    assert!(of(0, "u").starts_with("2 findings in 2 of 2 contexts"), "{}", of(0, "u"));
+    assert!(of(0, "v").starts_with("4 findings in"), "{}", of(0, "v"));
+    assert!(of(1, "u").starts_with("4 findings in"), "{}", of(1, "u"));
+    // What the file of exceptions or a provider is found to have is the same in each.
+    for rule in ["exception", crate::federation::cloud::issued_kinds().next().unwrap().id] {
+        let it = || {
+            let mut it = verdict(0, 1, 0, 0, true);
+            it.findings[0].rule = rule;
+            it
+        };
+        let it = fleet(vec![it(), it()]);
+        assert!(it.headline().starts_with("1 finding in 2 of 2 contexts"), "{}", it.headline());
+    }
+}
+
+/// The same verdict with its one root excepted.
+fn excepted(mut verdict: Verdict) -> Verdict {
+    let root = verdict.roots.pop().or_else(|| verdict.others.pop()).unwrap();
+    verdict.excepted.push(crate::audit::exceptions::Excepted {
         root,
         reason: "r".into(),
         owner: "o".into(),
         until: "2027-01-31".into(),
         ends: 0,
         control: None,
-    };
-    excepted.excepted.push(by);
-    let it = fleet(vec![excepted.clone(), excepted.clone()]);
+    });
+    verdict
+}
+
+/// The same verdict with its one root of another class.
+fn of_class(class: Class, mut verdict: Verdict) -> Verdict {
+    let root = verdict.roots.remove(0);
+    let root = Root { class, ..root };
+    if class == Class::Root {
+        verdict.roots.push(root)
+    } else {
+        verdict.others.push(root)
+    }
+    verdict
+}
+
+#[test]
+fn exception_in_one_cluster_hides_nothing() {
+    let by = excepted(verdict(1, 0, 0, 0, true));
+    let it = fleet(vec![by.clone(), by.clone()]);
     assert_eq!((it.outcome(), it.count(), it.exit()), (Outcome::ZeroExcept, None, Exit::Clean));
     assert_eq!(it.headline(), "NONE BUT EXCEPTIONS in 2 clusters: 1 long-lived credential is excepted");
-    let it = fleet(vec![excepted, verdict(1, 0, 0, 0, true)]);
+    let it = fleet(vec![by, verdict(1, 0, 0, 0, true)]);
     assert_eq!((it.outcome(), it.count()), (Outcome::Found { complete: true }, Some(1)));
     assert_eq!(it.to_json()["credentials"][0]["excepted"], false);
+}
+
+/// The same token beside stores in one cluster, and beside none in the other.
+#[test]
+fn class_of_all_copies_decides() {
+    let open = || of_class(Class::Platform, named("github:1", &[]));
+    for members in [[excepted(named("github:1", &[])), open()], [open(), excepted(named("github:1", &[]))]] {
+        let it = fleet(members.to_vec());
+        let name = it.members.iter().find(|it| it.outcome() == Outcome::Zero).unwrap().name.clone();
+        assert_eq!((it.outcome(), it.exit()), (Outcome::Found { complete: true }, Exit::Found));
+        assert_eq!(it.count(), Some(1));
+        assert_eq!(it.headline(), format!("1 LONG-LIVED credential in 1 of 2 contexts: {name}"),);
+        assert_eq!(it.to_json()["credentials"][0]["class"], "root");
+    }
+    // Beside what is not known it is found all the same.
+    let mut it = fleet(vec![excepted(named("github:1", &[])), open()]);
+    it.members.push(unreached("far"));
+    assert_eq!(it.outcome(), Outcome::Found { complete: false });
+    // Another token is none of the gate, and one that is excepted in each is.
+    let other = of_class(Class::Platform, named("github:2", &[]));
+    assert_eq!(fleet(vec![excepted(named("github:1", &[])), other]).outcome(), Outcome::ZeroExcept);
+    let each = fleet(vec![excepted(named("github:1", &[])), excepted(open())]);
+    assert_eq!(each.outcome(), Outcome::ZeroExcept);
+    assert_eq!(each.headline(), "NONE BUT EXCEPTIONS in 2 clusters: 1 long-lived credential is excepted");
+    // What is excepted outside of the gate is no exception of it.
+    let it = fleet(vec![
+        excepted(named("github:1", &[])),
+        excepted(of_class(Class::Platform, named("github:2", &[]))),
+    ]);
+    assert_eq!(it.headline(), "NONE BUT EXCEPTIONS in 2 clusters: 1 long-lived credential is excepted");
+}
+
+/// Two that a cluster tells apart are two, whatever another cluster says of them.
+#[test]
+fn credentials_of_cluster_stay_apart() {
+    let (name, value) = (Identity::Named("google:1".to_owned()), Identity::Equal(vec![Same::of(b"value")]));
+    let mut both = known(name.clone(), &[]);
+    both.roots[0].known.insert((value.clone(), Halves::new()));
+    let mut two = known(name.clone(), &[]);
+    two.roots.extend(known(value, &[]).roots);
+    let third = known(name, &[]);
+    for members in [
+        vec![both.clone(), two.clone()],
+        vec![two.clone(), both.clone()],
+        vec![two.clone(), both.clone(), two.clone()],
+        vec![both, third, two],
+    ] {
+        let it = fleet(members);
+        assert_eq!(it.count(), Some(2));
+        for one in it.shared() {
+            assert_eq!(one.members().len(), one.held.len(), "each cluster holds it once");
+        }
+    }
+}
+
+/// The provider knows the name alone: beside a secret half, that says nothing of others.
+#[test]
+fn name_without_half_unites_no_halves() {
+    let of = |half: &str| {
+        let mut one = named("google:1", &[half]);
+        one.roots[0].known.insert((Identity::Named("google:1".to_owned()), Halves::default()));
+        one
+    };
+    assert_eq!(fleet(vec![of("a"), of("b")]).count(), Some(2));
+    assert_eq!(fleet(vec![of("a"), of("a")]).count(), Some(1));
+    // It is not known which of them this is, as in one cluster.
+    assert_eq!(fleet(vec![of("a"), of("b"), named("google:1", &[])]).count(), Some(3));
+    assert_eq!(fleet(vec![of("a"), named("google:1", &[])]).count(), Some(1));
 }
 
 #[test]

@@ -63,7 +63,10 @@ pub(crate) async fn run(
         let uid = cluster.uid().map_err(|error| error.at("a baseline is of one cluster"))?;
         baseline.is_of(uid, path, "the one that is audited")?;
     }
-    let mut verdict = judged(&cluster, args, exceptions.as_ref(), settings, now, report).await?;
+    let mut verdict = judged(&cluster, args, Asked { settings, is_of_several: false }, now, report).await?;
+    if let Some(exceptions) = &exceptions {
+        verdict = verdict.excepting(exceptions, now);
+    }
     if let Some((_, baseline)) = &baseline {
         // Both in the form of a file, so that they are compared as `audit diff` compares them.
         let current = Saved::parse(&report.json_text("audit", verdict.to_json()), Path::new("the result"))?;
@@ -89,16 +92,23 @@ pub(super) fn show(outcome: &Outcome, lines: Vec<String>, report: &mut Report<'_
     report.lines(lines);
 }
 
-/// What one cluster comes to, with its exceptions. The rights that are missing for it are warnings.
+/// How the providers are asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) settings: &'a Settings,
+    /// About other clusters, too, in the same run.
+    pub(super) is_of_several: bool,
+}
+
+/// What one cluster comes to, without exceptions. The rights that are missing for it are warnings.
 pub(super) async fn judged(
     cluster: &Cluster,
     args: &AuditArgs,
-    exceptions: Option<&Exceptions>,
-    settings: &Settings,
+    asked: Asked<'_>,
     now: u64,
     report: &mut Report<'_>,
 ) -> Result<Verdict> {
-    let asked = args.cloud.then_some(settings);
+    let asked = args.cloud.then_some(asked);
     let (mut verdict, preflight) = look(cluster, args.mode, args.gate, asked, now).await?;
     for (code, missing) in std::mem::take(&mut verdict.record.missing) {
         report.warning(&Warning::new(code, missing));
@@ -109,14 +119,16 @@ pub(super) async fn judged(
     if let Some(unanswered) = preflight.unanswered_message() {
         report.warning(&Warning::new(Code::ClusterRefused, unanswered));
     }
-    Ok(match exceptions {
-        Some(exceptions) => verdict.excepting(exceptions, now),
-        None => verdict,
-    })
+    Ok(verdict)
 }
 
 /// Asks the providers for what they issued to the identities that the cluster names.
-async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now: u64) -> Result<CloudLook> {
+async fn ask(
+    cluster: &Cluster,
+    inventory: &Inventory,
+    Asked { settings, is_of_several }: Asked<'_>,
+    now: u64,
+) -> Result<CloudLook> {
     let http = Http::new(&settings.additional_roots)?;
     let accounts = cluster.named_accounts(inventory).await?;
     let setting = settings
@@ -124,22 +136,21 @@ async fn ask(cluster: &Cluster, inventory: &Inventory, settings: &Settings, now:
         .as_ref()
         .map(|issuer| IssuerSetting { issuer: issuer.as_str(), is_of_user: settings.issuer_is_decided });
     let issuer = OwnIssuer::of(setting, cluster);
-    let scope = Scope { inventory, accounts: &accounts, issuer: &issuer, now };
+    let scope = Scope { inventory, accounts: &accounts, issuer: &issuer, now, is_of_several };
     Ok(cloud::look(&scope, &settings.providers, &http).await)
 }
 
-/// Looks, and judges. `asked`: the providers too, with these settings; `now`: seconds since 1970. With the rights that are
-/// missing for that.
+/// Looks, and judges. `asked`: the providers too; `now`: seconds since 1970. With the rights that are missing for that.
 pub(super) async fn look(
     cluster: &Cluster,
     mode: Mode,
     gate: Gate,
-    asked: Option<&Settings>,
+    asked: Option<Asked<'_>>,
     now: u64,
 ) -> Result<(Verdict, Preflight)> {
     let inventory = cluster.inventory(mode).await?;
     let at_providers = match asked {
-        Some(settings) => Some(ask(cluster, &inventory, settings, now).await?),
+        Some(asked) => Some(ask(cluster, &inventory, asked, now).await?),
         None => None,
     };
     let mut verdict = judge_with(&inventory, at_providers.as_ref()).through(gate);

@@ -53,6 +53,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) issuer: &'a OwnIssuer<'a>,
     /// Seconds since 1970.
     pub(crate) now: u64,
+    /// Whether other clusters are asked about in the same run: an address of their own network is then another server in
+    /// each of them.
+    pub(crate) is_of_several: bool,
 }
 
 /// A credential that is active or can be made active, where it was issued.

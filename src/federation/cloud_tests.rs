@@ -48,6 +48,7 @@ fn look(text: &str) -> CloudLook {
         accounts: &BTreeMap::new(),
         issuer: &OwnIssuer::unknown(),
         now: 0,
+        is_of_several: false,
     })
 }
 

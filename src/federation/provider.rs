@@ -224,6 +224,11 @@ pub(crate) trait Section: Debug + Send + Sync {
         None
     }
 
+    /// The section for several clusters, without identities that it names of one. `None`: as it is.
+    fn of_several(&self) -> Option<Arc<dyn Section>> {
+        None
+    }
+
     /// Credentials that the provider has issued to identities which the cluster names. What could not be looked at is
     /// part of the answer.
     async fn issued(&self, scope: &Scope<'_>, _http: &Http) -> CloudLook {

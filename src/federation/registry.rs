@@ -125,6 +125,12 @@ impl Sections {
         Self(self.0.iter().map(looking).collect())
     }
 
+    /// For several clusters: what identifies a credential of one of them is left out.
+    pub(crate) fn of_several(&self) -> Self {
+        let of_several = |section: &Arc<dyn Section>| section.of_several().unwrap_or_else(|| section.clone());
+        Self(self.0.iter().map(of_several).collect())
+    }
+
     #[cfg(test)]
     pub(crate) fn only(section: Arc<dyn Section>) -> Self {
         Self(vec![section])
@@ -202,6 +208,30 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// An identity is one cluster's, where it is asked about each of several.
+    #[test]
+    fn sections_of_several_name_no_identity() {
+        const ID: &str = "11111111-2222-3333-4444-555555555555";
+        let text = format!(
+            "aws: {{account: '123456789012', keyUser: eso-user}}\n\
+             google: {{project: acme-prod, impersonate: eso-reader@acme-prod.iam.gserviceaccount.com}}\n\
+             entra: {{keyApplication: {ID}}}\n"
+        );
+        let sections = Sections::read(&Source {
+            file: Some((&text, std::path::Path::new("keyless.yaml"))),
+            environment: &|_| None,
+            has_bucket: true,
+            ca_pem: None,
+            is_of_user: &|_| true,
+        })
+        .unwrap();
+        let (one, several) = (format!("{sections:?}"), format!("{:?}", sections.of_several()));
+        for identity in ["eso-user", "eso-reader@", ID] {
+            assert!(one.contains(identity) && !several.contains(identity), "{identity}: {several}");
+        }
+        assert!(several.contains("acme-prod") && several.contains("123456789012"), "{several}");
+    }
 
     #[test]
     fn entries_are_told_apart() {

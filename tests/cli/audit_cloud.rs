@@ -197,9 +197,15 @@ fn rendered_rights_are_each_granted() {
         String::from_utf8(ran.stdout).unwrap()
     };
     assert!(!granted("").contains("serviceusage"), "{}", granted(""));
-    let wanted = "projects add-iam-policy-binding acme-bill --member=user:a@example.com --condition=None \
-                  --role=roles/serviceusage.serviceUsageConsumer";
-    assert!(granted("acme-bill").contains(wanted), "{}", granted("acme-bill"));
+    // No predefined role grants the one permission alone.
+    for wanted in [
+        "projects add-iam-policy-binding acme-bill --member=user:a@example.com --condition=None \
+         --role=projects/acme-bill/roles/keylessAuditQuota",
+        "iam roles create keylessAuditQuota --project=acme-bill --title=keyless-audit-quota --stage=GA \
+         --permissions=serviceusage.services.use\n",
+    ] {
+        assert!(granted("acme-bill").contains(wanted), "{}", granted("acme-bill"));
+    }
 }
 
 #[test]

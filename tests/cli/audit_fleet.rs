@@ -109,7 +109,7 @@ fn unreached_cluster_is_named_and_incomplete() {
     know(&[("prod", &prod), ("gone", &gone), ("test", &test)]);
     gone.cluster.server(0).stop();
     let ran = prod.run(&["audit", "--all-contexts"]).ends(3);
-    assert!(ran.out.starts_with("INCOMPLETE in 3 clusters: nothing that must not be there was seen, but gone could not be audited\n"), "{}", ran.out);
+    assert!(ran.out.starts_with("INCOMPLETE in 3 contexts: nothing that must not be there was seen, but gone could not be audited\n"), "{}", ran.out);
     assert!(ran.out.contains("Cluster test (") && ran.out.contains(": NOT AUDITED: "), "{}", ran.out);
     assert!(ran.err.contains("the cluster of the context gone was not audited"), "{}", ran.err);
     let files = ["json=a.json", "html=a.html", "junit=a.xml", "prometheus=a.prom", "sarif=a.sarif"];
@@ -211,4 +211,25 @@ fn exception_counts_in_its_cluster_only() {
     // Gone from one of them: what the entry says of it is wrong.
     test.cluster.remove_object("v1", "ConfigMap", Some("shop"), "aws");
     run().ends(1).says("no credential that was seen has this ID");
+}
+
+/// Each of two files of K3s calls everything `default`.
+#[test]
+fn all_contexts_leave_no_cluster_out() {
+    let (a, b) = (cluster(), cluster());
+    know(&[("default", &a)]);
+    know(&[("default", &b)]);
+    let list = |files: &[&std::path::Path]| {
+        let mut command = a.command(&["audit", "--all-contexts"]);
+        command.env("KUBECONFIG", std::env::join_paths(files).unwrap());
+        crate::world::Ran::of(&mut command)
+    };
+    let before = requests(&[&a, &b]);
+    let (one, other) = (a.kubeconfig.as_path(), b.kubeconfig.as_path());
+    let hidden = ["the cluster default is in more than one file", "--kubeconfig FILE --all-contexts"];
+    list(&[one, other]).fails(2, "kubeconfig", &hidden);
+    let gone = a.dir.path().join("gone.yaml");
+    list(&[one, &gone]).fails(2, "kubeconfig", &["gone.yaml, which does not exist"]);
+    assert_eq!(requests(&[&a, &b]), before);
+    list(&[one]).ends(0);
 }

@@ -33,8 +33,9 @@ struct Document<'f> {
     /// Distinct credentials that must not be there, each once over all clusters. Zero only where the verdict is zero; null
     /// where it is not known.
     count: Option<usize>,
-    /// How many clusters were asked for, each once by its UID.
-    cluster_count: usize,
+    /// How many clusters were asked for, each once by its UID and server; null where it is not known: one has no UID, or one
+    /// UID has two servers.
+    cluster_count: Option<usize>,
     /// Distinct credentials of all clusters, also those that are excepted. Of the clusters that could be audited.
     classes: Classes,
     /// Distinct credentials of all clusters, those that must not be there first.
@@ -87,8 +88,11 @@ struct One<'f> {
     server: Option<&'f str>,
     /// UID of the namespace kube-system; null where it could not be read.
     uid: Option<&'f str>,
-    /// A former context that leads to a cluster with the same UID; null: there is none.
+    /// A former context that leads to a cluster with the same UID at the same server; null: there is none.
     same_as: Option<&'f str>,
+    /// A context that leads to a cluster with the same UID at another server: it is not known whether they are one. Null:
+    /// there is none.
+    twin_of: Option<&'f str>,
     /// The verdict of this cluster; `incomplete` where it could not be audited.
     verdict: &'static str,
     /// Its result, in the form of an audit of one cluster; null where it could not be audited.
@@ -160,6 +164,7 @@ impl Fleet {
             server: member.target.as_ref().map(|target| target.server.as_str()),
             uid: member.uid(),
             same_as: self.same_as(number),
+            twin_of: self.twin_of(number),
             verdict: member.outcome().name(),
             audit: member.result.as_ref().ok().map(|verdict| verdict.document()),
             error: member.result.as_ref().err().map(failure),

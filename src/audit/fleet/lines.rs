@@ -2,20 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fleet, Member};
-use crate::audit::{
-    Outcome,
-    leg::{LegName, LegState},
+use super::{Fleet, Member, Shared};
+use crate::{
+    audit::{
+        Outcome,
+        exceptions::RULE as EXCEPTION,
+        leg::{LegName, LegState},
+    },
+    federation::cloud::issued_kinds,
 };
 
 impl Fleet {
     /// The one line that matters.
     pub(crate) fn headline(&self) -> String {
-        let clusters = in_words(self.clusters());
+        let clusters = self.clusters_in_words();
         match self.outcome() {
             Outcome::Zero => format!("{} in {clusters}: {}", self.zero_in_words(), self.gate.zero()),
             Outcome::ZeroExcept => {
-                let count = self.shared().iter().filter(|it| it.is_excepted()).count();
+                let is_of_gate = |it: &&Shared<'_>| it.is_excepted() && self.gate.covers(it.class);
+                let count = self.shared().iter().filter(is_of_gate).count();
                 format!("NONE BUT EXCEPTIONS in {clusters}: {} excepted", credentials(count, "is", "are"))
             }
             Outcome::NothingToJudge => format!(
@@ -49,8 +54,9 @@ impl Fleet {
     }
 
     fn found_in_words(&self) -> String {
-        let failing: Vec<_> = self.shared().into_iter().filter(|it| it.fails(self.gate)).collect();
-        let findings = match self.findings() {
+        let failing = self.failing();
+        let findings = self.findings();
+        let findings = match findings {
             0 => None,
             1 => Some("1 finding".to_owned()),
             count => Some(format!("{count} findings")),
@@ -59,28 +65,19 @@ impl Fleet {
             1 => "1 LONG-LIVED credential".to_owned(),
             count => format!("{count} LONG-LIVED credentials"),
         });
-        let found: Vec<_> = counted.into_iter().chain(findings).collect();
-        let names: Vec<_> =
-            self.members.iter().filter(|it| matches!(it.outcome(), Outcome::Found { .. })).collect();
-        let names: Vec<_> = names.into_iter().map(|it| it.name.as_str()).collect();
+        let what: Vec<_> = counted.into_iter().chain(findings).collect();
+        let holds: BTreeSet<_> = failing.iter().flat_map(|it| it.open_in()).collect();
+        let members = self.members.iter().enumerate();
+        let found = members
+            .filter(|(number, it)| holds.contains(number) || matches!(it.outcome(), Outcome::Found { .. }));
+        let names: Vec<_> = found.map(|(_, it)| it.name.as_str()).collect();
         format!(
             "{} in {} of {}: {}",
-            found.join(", "),
+            what.join(", "),
             names.len(),
             contexts(self.members.len()),
             names.join(", ")
         )
-    }
-
-    /// How many there are, those of one cluster once.
-    fn findings(&self) -> usize {
-        let members = self.members.iter().enumerate();
-        let all = members.flat_map(|(number, member)| {
-            let cluster = member.uid().map_or(Err(number), Ok);
-            let hits = member.result.iter().flat_map(|verdict| &verdict.findings);
-            hits.map(move |hit| (cluster, hit.rule, hit.place.as_str(), hit.why.as_str()))
-        });
-        all.collect::<BTreeSet<_>>().len()
     }
 
     /// What is not known.
@@ -148,22 +145,43 @@ impl Fleet {
             Some(target) => target.to_string(),
             None => format!("Cluster {}", member.name),
         };
-        match self.same_as(number) {
-            Some(former) => format!("{is}, the same cluster as {former} and counted once"),
-            None => is,
+        match (self.same_as(number), self.twin_of(number)) {
+            (Some(former), _) => format!("{is}, the same cluster as {former} and counted once"),
+            (None, Some(twin)) => format!(
+                "{is}, with the UID of {twin} at another server: whether they are one cluster is not known, and both are counted"
+            ),
+            (None, None) => is,
         }
+    }
+
+    /// `3 clusters`, or contexts where it is not known how many clusters they lead to.
+    pub(in crate::audit) fn clusters_in_words(&self) -> String {
+        match self.clusters() {
+            Some(1) => "1 cluster".to_owned(),
+            Some(count) => format!("{count} clusters"),
+            None => contexts(self.members.len()),
+        }
+    }
+
+    /// How many there are, those of one cluster once, by whichever context. What a provider or the file of exceptions says
+    /// is the same in each cluster.
+    fn findings(&self) -> usize {
+        let is_of_all = |rule: &str| rule == EXCEPTION.id || issued_kinds().any(|kind| kind.id == rule);
+        let all = self
+            .members
+            .iter()
+            .enumerate()
+            .filter_map(|(number, it)| Some((number, it.result.as_ref().ok()?)));
+        let all = all.flat_map(|(number, verdict)| {
+            let of = move |rule: &str| (!is_of_all(rule)).then(|| self.cluster(number));
+            verdict.findings.iter().map(move |it| (of(it.rule), it.rule, &it.place, &it.why))
+        });
+        all.collect::<BTreeSet<_>>().len()
     }
 }
 
 fn indented(line: String) -> String {
     if line.is_empty() { line } else { format!("   {line}") }
-}
-
-fn in_words(clusters: usize) -> String {
-    match clusters {
-        1 => "1 cluster".to_owned(),
-        count => format!("{count} clusters"),
-    }
 }
 
 fn contexts(count: usize) -> String {

@@ -1,7 +1,7 @@
 //! PURE. Distinct credentials over several clusters: one that lies in three of them is one. Two are the same by public
 //! identity or by value, never by where they lie: `Secret shop/vault` of two clusters are two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fleet;
 use crate::{
@@ -31,13 +31,18 @@ pub(in crate::audit) struct Held<'f> {
 }
 
 impl Shared<'_> {
-    /// Whether it must not be there. What is excepted in one cluster only counts.
+    /// Whether it must not be there. What is excepted in one cluster only counts: what one copy opens, each of them opens.
     pub(in crate::audit) fn fails(&self, gate: Gate) -> bool {
-        self.held.iter().any(|it| !it.is_excepted && gate.covers(it.root.class))
+        gate.covers(self.class) && !self.is_excepted()
     }
 
     pub(in crate::audit) fn is_excepted(&self) -> bool {
         self.held.iter().all(|it| it.is_excepted)
+    }
+
+    /// The members in which it is not excepted.
+    pub(super) fn open_in(&self) -> impl Iterator<Item = usize> {
+        self.held.iter().filter(|it| !it.is_excepted).map(|it| it.member)
     }
 
     pub(in crate::audit) fn id(&self) -> &str {
@@ -61,15 +66,49 @@ impl Shared<'_> {
 enum Key {
     /// By its public name, and by its secret half where several have the name.
     Named(String, Option<Halves>),
-    /// By its value, or by its place in one cluster.
-    Other(Identity, Option<Cluster>),
+    /// By its value, or by its place in the cluster of the member with this number.
+    Other(Identity, Option<usize>),
 }
 
-/// By its UID, else by the number of the member: it may be any.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Cluster {
-    Uid(String),
-    Number(usize),
+impl Key {
+    /// The name of several that differ in their secret halves, of which this is one.
+    fn told_apart(&self) -> Option<String> {
+        match self {
+            Self::Named(name, Some(_)) => Some(name.clone()),
+            Self::Named(..) | Self::Other(..) => None,
+        }
+    }
+}
+
+/// Which are one: each has a group of its own until something shows that two are the same.
+struct Groups {
+    /// By the number of the credential.
+    of: Vec<usize>,
+    /// By the number of the group.
+    with: Vec<Vec<usize>>,
+}
+
+impl Groups {
+    fn new(count: usize) -> Self {
+        Self { of: (0..count).collect(), with: (0..count).map(|number| vec![number]).collect() }
+    }
+
+    /// Makes one group of those of these two. Two that one cluster tells apart stay two, whatever another cluster says:
+    /// the number is never below that of one cluster.
+    fn unite(&mut self, all: &[Held<'_>], one: usize, other: usize) {
+        let (from, to) = (self.of[one], self.of[other]);
+        if from == to {
+            return;
+        }
+        let members = |group: usize| self.with[group].iter().map(|number| all[*number].member);
+        if members(from).any(|member| members(to).any(|other| other == member)) {
+            return;
+        }
+        for number in std::mem::take(&mut self.with[from]) {
+            self.of[number] = to;
+            self.with[to].push(number);
+        }
+    }
 }
 
 impl Fleet {
@@ -84,22 +123,19 @@ impl Fleet {
                 Identity::Equal(_) | Identity::At(_) => {}
             }
         }
-        // Each has a group of its own until a key shows that two are one.
-        let mut groups: Vec<usize> = (0..all.len()).collect();
-        let mut first: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut groups = Groups::new(all.len());
+        let mut first: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (number, held) in all.iter().enumerate() {
-            for (identity, halves) in &held.root.known {
-                let key = self.key(held.member, identity, halves, &claims);
-                let other = *first.entry(key).or_insert(number);
-                let (from, to) = (groups[number], groups[other]);
-                if from == to {
-                    continue;
+            for key in self.keys(held, &claims) {
+                let others = first.entry(key).or_default();
+                for other in &*others {
+                    groups.unite(&all, number, *other);
                 }
-                groups.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+                others.push(number);
             }
         }
         let mut shared: BTreeMap<usize, Shared<'_>> = BTreeMap::new();
-        for (group, held) in groups.into_iter().zip(all) {
+        for (group, held) in groups.of.into_iter().zip(all) {
             let one = shared.entry(group).or_insert(Shared { class: held.root.class, held: Vec::new() });
             one.class = one.class.min(held.root.class);
             one.held.push(held);
@@ -121,16 +157,17 @@ impl Fleet {
         all
     }
 
-    fn key(&self, member: usize, identity: &Identity, halves: &Halves, claims: &Claims) -> Key {
-        let cluster = || match self.members[member].uid() {
-            Some(uid) => Cluster::Uid(uid.to_owned()),
-            None => Cluster::Number(member),
-        };
-        match identity {
+    /// By what it is the same as others. A name alone says nothing beside the same name with a secret half.
+    fn keys(&self, held: &Held<'_>, claims: &Claims) -> BTreeSet<Key> {
+        let keys = held.root.known.iter().map(|(identity, halves)| match identity {
             Identity::Named(name) => Key::Named(name.clone(), claims.own(name, halves)),
             Identity::Claimed { name, halves } => Key::Named(name.clone(), claims.own(name, halves)),
             Identity::Equal(_) => Key::Other(identity.clone(), None),
-            Identity::At(_) => Key::Other(identity.clone(), Some(cluster())),
-        }
+            Identity::At(_) => Key::Other(identity.clone(), Some(self.cluster(held.member))),
+        });
+        let mut keys: BTreeSet<_> = keys.collect();
+        let told_apart: BTreeSet<_> = keys.iter().filter_map(Key::told_apart).collect();
+        keys.retain(|key| !matches!(key, Key::Named(name, None) if told_apart.contains(name)));
+        keys
     }
 }

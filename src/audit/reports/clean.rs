@@ -92,6 +92,7 @@ pub(super) fn member(member: &Member, clean: Clean<'_>) -> Member {
     let all = |texts: &[String]| texts.iter().map(|text| clean(text)).collect();
     Member {
         name: clean(&member.name),
+        access: member.access,
         target: member.target.as_ref().map(|it| cluster(it, clean)),
         result: match &member.result {
             Ok(it) => Ok(verdict(it, clean)),

@@ -81,9 +81,10 @@ impl FleetEvidence {
         self.fleet.members[number].uid()
     }
 
-    /// Whether a former context leads to the same cluster.
+    /// Whether a former context leads to a cluster with the same UID.
     pub(super) fn is_former(&self, number: usize) -> bool {
-        self.fleet.same_as(number).is_some()
+        let uid = self.uid(number);
+        uid.is_some() && (0..number).any(|former| self.uid(former) == uid)
     }
 
     pub(super) fn member(&self, number: usize) -> MemberEvidence<'_> {

@@ -20,7 +20,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/reports");
 fn member(name: &str, uid: Option<&str>, result: Result<Verdict, Error>) -> Member {
     let uid = uid.map(str::to_owned);
     let target = ClusterTarget { context: Some(name.into()), server: format!("https://{name}.example"), uid };
-    Member { name: name.into(), target: Some(target), result }
+    Member { name: name.into(), access: 0, target: Some(target), result }
 }
 
 fn unreached(name: &str) -> Member {

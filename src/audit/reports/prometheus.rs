@@ -49,8 +49,13 @@ fn several(fleet: &FleetEvidence) -> String {
     let mut all = vec![
         Gauge {
             name: "keyless_audit_clusters",
-            help: "How many clusters were asked for, each once by its UID.",
-            values: vec![(String::new(), fleet.fleet.clusters().to_string())],
+            help: "How many clusters were asked for, each once by its UID and server. No sample: it is not known.",
+            values: fleet
+                .fleet
+                .clusters()
+                .map(|count| (String::new(), count.to_string()))
+                .into_iter()
+                .collect(),
         },
         Gauge {
             name: "keyless_audit_clusters_verdict",

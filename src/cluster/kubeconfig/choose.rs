@@ -45,6 +45,29 @@ pub(super) fn merge(files: impl IntoIterator<Item = File>) -> File {
     merged
 }
 
+/// What [`merge`] leaves out although it differs: a context, a cluster or a user whose name an earlier file has.
+pub(super) fn hidden(files: &[File]) -> Vec<String> {
+    fn of<T: PartialEq>(kind: &str, files: &[File], entries: fn(&File) -> &[(String, T)]) -> Vec<String> {
+        let mut hidden = Vec::new();
+        for (number, file) in files.iter().enumerate() {
+            for (name, entry) in entries(file) {
+                let mut former = files[..number].iter().flat_map(entries);
+                let differs =
+                    former.find(|(other, _)| other == name).is_some_and(|(_, other)| other != entry);
+                let line = format!("{kind} {}", name.escape_debug());
+                if differs && !hidden.contains(&line) {
+                    hidden.push(line);
+                }
+            }
+        }
+        hidden
+    }
+    let contexts = of("the context", files, |file| &file.contexts);
+    let clusters = of("the cluster", files, |file| &file.clusters);
+    let users = of("the user", files, |file| &file.users);
+    [contexts, clusters, users].concat()
+}
+
 /// The context of this name, or the current one, with its cluster and user, if they are usable.
 pub(super) fn choose(file: File, context: Option<&str>) -> Result<Chosen> {
     let contexts = || {
@@ -245,6 +268,19 @@ mod tests {
         let first = &merged.users[0].1;
         assert_eq!(first.token.as_ref().map(|token| token.expose()), Some("first"));
         assert!(first.impersonate.user.is_none(), "nothing of the second is mixed in");
+    }
+
+    #[test]
+    fn hidden_entries_are_those_that_differ() {
+        let a = "clusters: [{name: d, cluster: {server: 'https://a'}}]\nusers: [{name: d, user: {token: t}}]\n\
+                 contexts: [{name: d, context: {cluster: d, user: d}}]\n";
+        let other = |from: &str, to: &str| file(&a.replace(from, to));
+        assert!(hidden(&[file(a), file(a), File::default()]).is_empty());
+        assert_eq!(hidden(&[file(a), other("https://a", "https://b")]), ["the cluster d"]);
+        assert_eq!(hidden(&[file(a), other("token: t", "token: u")]), ["the user d"]);
+        assert_eq!(hidden(&[file(a), other("{cluster: d,", "{cluster: e,")]), ["the context d"]);
+        let all = other("https://a", "https://b");
+        assert_eq!(hidden(&[file(a), all.clone(), all]), ["the cluster d"]);
     }
 
     #[test]

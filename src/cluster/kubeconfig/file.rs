@@ -36,7 +36,7 @@ pub(super) struct File {
     pub(super) contexts: Vec<(String, Context)>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Cluster {
     pub(super) server: Option<String>,
     pub(super) insecure: bool,
@@ -50,7 +50,7 @@ pub(super) struct Cluster {
     pub(super) exec_extension: Option<Value>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct User {
     pub(super) token: Option<Secret>,
     pub(super) token_file: Option<PathBuf>,
@@ -68,7 +68,7 @@ pub(super) struct User {
 }
 
 /// Whom to act as, `as…` in a kubeconfig.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Impersonate {
     pub(super) user: Option<String>,
     pub(super) uid: Option<String>,
@@ -77,14 +77,14 @@ pub(super) struct Impersonate {
     pub(super) extra: Vec<(String, Vec<String>)>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct AuthProvider {
     pub(super) name: String,
     pub(super) id_token: Option<Secret>,
 }
 
 /// A credential plugin, `exec` in a kubeconfig.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(in crate::cluster) struct Exec {
     pub(in crate::cluster) api_version: Option<String>,
     /// A program in `PATH`, or an absolute path.
@@ -96,7 +96,7 @@ pub(in crate::cluster) struct Exec {
     pub(in crate::cluster) provide_cluster_info: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Context {
     pub(super) cluster: Option<String>,
     pub(super) user: Option<String>,
@@ -146,6 +146,17 @@ impl File {
 }
 
 impl Cluster {
+    /// Whether both are reached alike: by the same address, authority and proxy.
+    pub(super) fn is_reached_as(&self, other: &Self) -> bool {
+        let address = |it: &Self| it.server.as_ref().map(|server| server.trim_end_matches('/').to_owned());
+        address(self) == address(other)
+            && self.server_name == other.server_name
+            && self.insecure == other.insecure
+            && self.authority == other.authority
+            && self.authority_file == other.authority_file
+            && self.proxy_url == other.proxy_url
+    }
+
     fn from_json(node: &Node<'_>, folder: &Path) -> Result<Self> {
         let extensions = node.list("extensions")?;
         let mut exec_extension = None;

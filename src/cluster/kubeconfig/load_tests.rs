@@ -203,3 +203,67 @@ fn impersonation_headers_are_those_of_kubectl() {
     let wrong = Impersonate { user: Some("a\r\nAuthorization: b".into()), ..Impersonate::default() };
     assert!(impersonation(&wrong).is_err());
 }
+
+/// The files of KUBECONFIG, by their text; `None`: there is no such file.
+fn listed(pod: &Pod, files: &[Option<&str>], whole: bool) -> Result<Vec<Listed>> {
+    let paths: Vec<_> = files
+        .iter()
+        .enumerate()
+        .map(|(number, text)| {
+            let path = pod.path(&format!("k{number}.yaml"));
+            if let Some(text) = text {
+                fs::write(&path, text).unwrap();
+            }
+            path
+        })
+        .collect();
+    let environment =
+        Environment { kubeconfig: Some(std::env::join_paths(paths).unwrap()), ..Environment::default() };
+    contexts(&Settings { environment, ..Settings::default() }, whole)
+}
+
+fn k3s(server: &str) -> String {
+    format!(
+        "contexts: [{{name: default, context: {{cluster: default, user: default}}}}]\n\
+         clusters: [{{name: default, cluster: {{server: '{server}'}}}}]\nusers: [{{name: default, user: {{token: t}}}}]\n"
+    )
+}
+
+#[test]
+fn all_contexts_leave_none_out() {
+    let pod = Pod::new();
+    let (a, b) = (k3s("https://10.1.1.1:6443"), k3s("https://10.1.1.2:6443"));
+    for (files, named) in [
+        (&[Some(a.as_str()), Some(b.as_str())][..], "the cluster default is in more than one file"),
+        (&[Some(&a), None], "k1.yaml, which does not exist"),
+        (&[None, Some(&a)], "k0.yaml, which does not exist"),
+    ] {
+        let error = listed(&pod, files, true).unwrap_err();
+        assert_eq!((error.kind, error.code), (Kind::Usage, Code::Kubeconfig), "{error}");
+        assert!(error.causes.iter().any(|cause| cause.contains(named)), "{error}");
+        assert!(!error.hints.is_empty(), "{error}");
+        // Those that are named are found as kubectl finds them.
+        assert_eq!(listed(&pod, files, false).unwrap().len(), 1);
+        fs::remove_file(pod.path("k0.yaml")).ok();
+        fs::remove_file(pod.path("k1.yaml")).ok();
+    }
+    assert_eq!(listed(&pod, &[Some(&a), Some(&a)], true).unwrap().len(), 1, "both say the same");
+}
+
+#[test]
+fn contexts_of_one_server_are_known() {
+    let pod = Pod::new();
+    let text = "contexts:\n\
+        - {name: one, context: {cluster: a, user: u}}\n\
+        - {name: other, context: {cluster: b, user: u}}\n\
+        - {name: admin, context: {cluster: a, user: v}}\n\
+        - {name: again, context: {cluster: c, user: u}}\n\
+        - {name: by-proxy, context: {cluster: d, user: u}}\n\
+        clusters:\n\
+        - {name: a, cluster: {server: 'https://10.1.1.1:6443'}}\n\
+        - {name: b, cluster: {server: 'https://10.1.1.2:6443'}}\n\
+        - {name: c, cluster: {server: 'https://10.1.1.1:6443/'}}\n\
+        - {name: d, cluster: {server: 'https://10.1.1.1:6443', proxy-url: 'http://10.1.1.9'}}\n";
+    let all = listed(&pod, &[Some(text)], true).unwrap();
+    assert_eq!(all.iter().map(|it| it.access).collect::<Vec<_>>(), [0, 1, 0, 0, 2]);
+}

@@ -23,8 +23,8 @@ pub(super) use self::{
     file::Exec,
 };
 use self::{
-    choose::{choose, merge},
-    file::File,
+    choose::{choose, hidden, merge},
+    file::{Cluster, File},
 };
 use super::{
     Settings,
@@ -94,16 +94,43 @@ pub(super) fn load(settings: &Settings, pod: &Path) -> Result<Access> {
     Ok(Access { warnings, ..access })
 }
 
-/// The names of all contexts, in the order of the files. Nothing is asked.
-pub(crate) fn contexts(settings: &Settings) -> Result<Vec<String>> {
+/// A context, and the server that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    /// Two that have the same number are reached alike: by the same address, authority and proxy.
+    pub(crate) access: usize,
+}
+
+/// All contexts, in the order of the files. Nothing is asked. `whole`: all of them are meant, so that one that is left out
+/// is an error.
+pub(crate) fn contexts(settings: &Settings, whole: bool) -> Result<Vec<Listed>> {
     let sources = Sources::of(settings.kubeconfig.as_deref(), &settings.environment)?.ok_or_else(|| {
         refuse("there is no kubeconfig that could list contexts")
             .hint("set KUBECONFIG or give --kubeconfig FILE")
     })?;
-    let (file, _) = sources.read()?;
-    let names: Vec<_> = file.contexts.into_iter().map(|(name, _)| name).collect();
-    match names.is_empty() {
-        false => Ok(names),
+    let (files, warnings) = sources.files()?;
+    if whole {
+        sources.leaves_none_out(&files, &warnings)?;
+    }
+    let file = merge(files);
+    let mut servers: Vec<Option<&Cluster>> = Vec::new();
+    let mut all = Vec::new();
+    for (name, context) in &file.contexts {
+        let named = context.cluster.as_deref().unwrap_or_default();
+        let own = file.clusters.iter().find(|(other, _)| other == named).map(|(_, cluster)| cluster);
+        let is_same = |other: &Option<&Cluster>| match (other, own) {
+            (Some(other), Some(own)) => other.is_reached_as(own),
+            (other, own) => other.is_none() && own.is_none(),
+        };
+        let access = servers.iter().position(is_same).unwrap_or_else(|| {
+            servers.push(own);
+            servers.len() - 1
+        });
+        all.push(Listed { name: name.clone(), access });
+    }
+    match all.is_empty() {
+        false => Ok(all),
         true => Err(sources
             .place(refuse("it has no contexts").hint("`kubectl config get-contexts` lists the contexts"))),
     }
@@ -147,6 +174,38 @@ impl Sources {
 
     /// All of them as one, and what the user should know of them.
     fn read(&self) -> Result<(File, Vec<Warning>)> {
+        let (files, warnings) = self.files()?;
+        Ok((merge(files), warnings))
+    }
+
+    /// Refuses what kubectl leaves out: files that are missing, and what an earlier file hides.
+    fn leaves_none_out(&self, files: &[File], missing: &[Warning]) -> Result<()> {
+        let hidden = hidden(files);
+        if missing.is_empty() && hidden.is_empty() {
+            return Ok(());
+        }
+        let error = refuse("not every cluster of the kubeconfig would be asked: nothing was done");
+        let error = missing.iter().fold(error, |error, warning| error.caused_by(&warning.message));
+        let error = hidden.iter().fold(error, |error, name| {
+            error.caused_by(format_args!(
+                "{name} is in more than one file, and the files differ: only the first is used"
+            ))
+        });
+        let error = if missing.is_empty() {
+            error
+        } else {
+            error.hint("take files that do not exist out of KUBECONFIG")
+        };
+        Err(self.place(match hidden.is_empty() {
+            true => error,
+            false => error.hint(
+                "give each context, cluster and user a name of its own, or run this for each file: --kubeconfig FILE --all-contexts",
+            ),
+        }))
+    }
+
+    /// Each of them, and what the user should know of them.
+    fn files(&self) -> Result<(Vec<File>, Vec<Warning>)> {
         let mut warnings = Vec::new();
         let mut files = Vec::new();
         for path in &self.files {
@@ -172,7 +231,7 @@ impl Sources {
                 "correct KUBECONFIG, or unset it to use ~/.kube/config; `~` in it is for the shell to replace",
             ));
         }
-        Ok((merge(files), warnings))
+        Ok((files, warnings))
     }
 
     /// Says which files an error is about.

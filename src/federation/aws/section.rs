@@ -240,6 +240,10 @@ impl Section for AwsSection {
         Ok(Some(Box::new(self.at(account.clone(), region.clone(), service, role.clone()))))
     }
 
+    fn of_several(&self) -> Option<Arc<dyn Section>> {
+        Some(Arc::new(Self { key_user: None, ..self.clone() }))
+    }
+
     async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
         cloud::look(self, scope, http).await
     }

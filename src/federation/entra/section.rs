@@ -259,6 +259,10 @@ impl Section for EntraSection {
         Ok(Some(Box::new(settings)))
     }
 
+    fn of_several(&self) -> Option<Arc<dyn Section>> {
+        Some(Arc::new(Self { key_application: None, ..self.clone() }))
+    }
+
     async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
         cloud::look(self, scope, http).await
     }

@@ -240,6 +240,10 @@ impl Section for GoogleSection {
         Ok(is_enough.then(|| Box::new(settings) as Box<dyn Configured>))
     }
 
+    fn of_several(&self) -> Option<Arc<dyn Section>> {
+        Some(Arc::new(Self { impersonate: None, ..self.clone() }))
+    }
+
     async fn issued(&self, scope: &Scope<'_>, http: &Http) -> CloudLook {
         cloud::look(self, scope, http).await
     }

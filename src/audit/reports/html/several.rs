@@ -12,7 +12,7 @@ use crate::audit::{
 };
 
 pub(super) fn write(fleet: &FleetEvidence) -> String {
-    let title = format!("keyless audit: {}, {} clusters", word(fleet.outcome()), fleet.fleet.clusters());
+    let title = format!("keyless audit: {}, {}", word(fleet.outcome()), fleet.fleet.clusters_in_words());
     let main = [clusters(fleet), credentials(fleet)].into_iter();
     let each = fleet.members().flat_map(|(number, member)| of_member(fleet, number, &member));
     let main = main.chain(each).chain([proof(&fleet.json_digest())]);
@@ -23,7 +23,7 @@ pub(super) fn write(fleet: &FleetEvidence) -> String {
 
 fn head(fleet: &FleetEvidence) -> Html {
     let facts = facts(&[
-        ("Clusters", fleet.fleet.clusters().to_string()),
+        ("Scope", fleet.fleet.clusters_in_words()),
         ("Audited at", fleet.time_in_words().replace('T', " ").replace('Z', " UTC")),
         ("Gate", gate(fleet.fleet.gate).to_owned()),
         ("Program", format!("keyless {}", fleet.version)),

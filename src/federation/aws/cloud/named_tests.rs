@@ -33,6 +33,7 @@ fn look(text: &str, accounts: &str) -> Named {
             accounts: &accounts,
             issuer: &crate::federation::OwnIssuer::unknown(),
             now: 0,
+            is_of_several: false,
         },
     )
 }
@@ -139,6 +140,7 @@ fn named_user_is_asked_for() {
         accounts: &BTreeMap::new(),
         issuer: &crate::federation::OwnIssuer::unknown(),
         now: 0,
+        is_of_several: false,
     };
     let named = named(&section("aws: {keyUser: eso}"), Partition::Aws, &scope);
     assert_eq!(named.users.keys().collect::<Vec<_>>(), ["eso"]);

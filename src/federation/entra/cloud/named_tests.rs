@@ -36,6 +36,7 @@ fn look(text: &str, accounts: &str) -> Named {
             accounts: &accounts,
             issuer: &crate::federation::OwnIssuer::unknown(),
             now: 0,
+            is_of_several: false,
         },
     )
 }
@@ -147,6 +148,7 @@ fn application_of_settings_is_asked_for() {
         accounts: &BTreeMap::new(),
         issuer: &crate::federation::OwnIssuer::unknown(),
         now: 0,
+        is_of_several: false,
     };
     let named = named(&section(&format!("entra: {{keyApplication: {CLIENT}}}")), TENANT, &scope);
     assert_eq!(named.applications.keys().collect::<Vec<_>>(), [CLIENT]);

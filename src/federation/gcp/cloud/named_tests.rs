@@ -19,6 +19,7 @@ fn look(text: &str, accounts: &str) -> Named {
             accounts: &accounts,
             issuer: &crate::federation::OwnIssuer::unknown(),
             now: 0,
+            is_of_several: false,
         },
     )
 }

@@ -38,8 +38,10 @@ gcloud projects add-iam-policy-binding "$PROJECT" --member="$MEMBER" --condition
   --role=roles/policyanalyzer.activityAnalysisViewer
 # {QUOTA_PROJECT}: only if requests count for a project of their own, which GOOGLE_CLOUD_QUOTA_PROJECT or the login names.
 if [ -n "${{GOOGLE_CLOUD_QUOTA_PROJECT:-}}" ]; then
+  gcloud iam roles create keylessAuditQuota --project="$GOOGLE_CLOUD_QUOTA_PROJECT" --title=keyless-audit-quota \
+    --stage=GA --permissions={QUOTA_PROJECT}
   gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_QUOTA_PROJECT" --member="$MEMBER" --condition=None \
-    --role=roles/serviceusage.serviceUsageConsumer
+    --role="projects/$GOOGLE_CLOUD_QUOTA_PROJECT/roles/keylessAuditQuota"
 fi
 "#,
         IN_PROJECT.join(",")

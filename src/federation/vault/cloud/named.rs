@@ -9,7 +9,7 @@ use super::{
     super::{of_store::OfStore, store_login::MEMBER, wanted},
     GENERATOR,
 };
-use crate::{cluster::objects::Unseen, federation::cloud::Scope};
+use crate::{base_url::is_of_one_network, cluster::objects::Unseen, federation::cloud::Scope};
 
 /// More of them than a platform has.
 const MOST: usize = 500;
@@ -71,6 +71,14 @@ pub(super) fn named(address: &str, scope: &Scope<'_>) -> Named {
     let mut named = Named::default();
     for (place, spec) in places(scope) {
         match OfStore::read(spec) {
+            Some(store) if store.is_at(address) && scope.is_of_several && is_of_one_network(address) => named
+                .not_seen(
+                    &place,
+                    &format!(
+                        "{} is an address of one network: it may be another server in each of several clusters. Audit this cluster by itself",
+                        store.address.escape_debug()
+                    ),
+                ),
             Some(store) if store.is_at(address) => named.login(&place, spec),
             Some(store) => named.not_seen(
                 &place,

@@ -15,14 +15,19 @@ fn look_at(server: &str, auth: &str) -> Named {
 }
 
 fn look_at_all(manifests: &str) -> Named {
+    ask(AT, manifests, false)
+}
+
+fn ask(address: &str, manifests: &str, is_of_several: bool) -> Named {
     let inventory = inventory(&objects(manifests));
     named(
-        AT,
+        address,
         &Scope {
             inventory: &inventory,
             accounts: &BTreeMap::new(),
             issuer: &crate::federation::OwnIssuer::unknown(),
             now: 0,
+            is_of_several,
         },
     )
 }
@@ -107,4 +112,24 @@ fn header_that_names_namespace_is_unseen() {
     }
     let named = of("X-Other");
     assert!(named.logins.len() == 1 && named.unseen.is_empty(), "{named:?}");
+}
+
+/// The same address is another Vault in each cluster.
+#[test]
+fn server_in_cluster_answers_for_none() {
+    let at = |server: &str, is_of_several| {
+        let manifests = format!(
+            "apiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {{name: s}}\n\
+             spec: {{provider: {{vault: {{server: '{server}', auth: {{tokenSecretRef: {{name: t, key: k}}}}}}}}}}\n"
+        );
+        ask(server, &manifests, is_of_several)
+    };
+    for server in ["https://vault.vault.svc:8200", "https://vault.vault", "https://10.0.0.1:8200"] {
+        let named = at(server, true);
+        assert!(named.logins.is_empty() && named.unseen.len() == 1, "{server}: {named:?}");
+        assert!(named.unseen.iter().all(|it| it.why.contains("another server in each")), "{named:?}");
+        assert_eq!(at(server, false).logins.len(), 1, "one cluster has one of it");
+    }
+    let named = at("https://vault.acme.com", true);
+    assert!(named.unseen.is_empty() && named.logins.len() == 1, "{named:?}");
 }

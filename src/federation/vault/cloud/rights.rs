@@ -29,7 +29,7 @@ fn permissions() -> Vec<String> {
 }
 
 /// A policy is of one namespace, and its paths begin there: those of a namespace below it begin with its name. In a path `+` is
-/// one segment, so that a mount of several has to be named
+/// one segment, so that a mount of several has to be named. Shells differ in what they make of a variable without quotes
 /// (<https://developer.hashicorp.com/vault/docs/concepts/policies>, <https://developer.hashicorp.com/vault/docs/enterprise/namespaces>).
 fn grant() -> String {
     let rules = |paths: &[(&str, &str)], start: &str| {
@@ -43,12 +43,14 @@ fn grant() -> String {
         r#"# Vault, OpenBao: in the namespace that the token of the audit is made in, mostly the root namespace.
 # NAMESPACES: those below it that stores name, and those between, by their paths from there: "team team/shop".
 # MOUNTS: those of the auth methods that stores name. + is each whose name has no slash; others are named: "+ team/approle".
-for namespace in / ${{NAMESPACES:-}}; do
+printf '%s\n' / "${{NAMESPACES:-}}" | tr -s ' ' '\n' | while read -r namespace; do
+  [ -n "$namespace" ] || continue
   below=${{namespace#/}}
   below=${{below:+${{below%/}}/}}
   cat <<RULES
 {of_tokens}RULES
-  for mount in ${{MOUNTS:-+}}; do
+  printf '%s\n' "${{MOUNTS:-+}}" | tr -s ' ' '\n' | while read -r mount; do
+    [ -n "$mount" ] || continue
     cat <<RULES
 {of_mounts}RULES
   done
@@ -65,11 +67,17 @@ mod tests {
 
     /// What the commands give to `vault policy write`, with these variables.
     fn policy(variables: &[(&str, &str)]) -> Vec<String> {
+        policy_by("", variables)
+    }
+
+    /// The same after these commands.
+    fn policy_by(before: &str, variables: &[(&str, &str)]) -> Vec<String> {
         let text = grant().replace("| vault policy write keyless-audit -", "");
         let mut shell = std::process::Command::new("sh");
         let ran = shell
             .arg("-euc")
-            .arg(text)
+            .arg(format!("{before}{text}"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .envs(variables.iter().copied());
@@ -88,6 +96,15 @@ mod tests {
                 "{path}: {lines:?}"
             );
         }
+    }
+
+    /// As zsh does, and with names that a shell would take for patterns of files.
+    #[test]
+    fn policy_needs_no_word_splitting() {
+        let variables = [("NAMESPACES", " team  team/shop "), ("MOUNTS", "+ eu/approle")];
+        assert_eq!(policy_by("IFS=\n", &variables), policy(&variables));
+        let lines = policy(&[("NAMESPACES", "sr*"), ("MOUNTS", "Cargo.*")]);
+        assert!(lines.iter().any(|line| line.starts_with("path \"sr*/auth/Cargo.*/role\"")), "{lines:#?}");
     }
 
     #[test]
