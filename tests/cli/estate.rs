@@ -157,7 +157,8 @@ impl Estate {
         }
         let names = self.names_settings.load(Ordering::Relaxed)
             && matches!(arguments.first(), Some(&"setup" | &"teardown"));
-        if names && !arguments.contains(&"--config") {
+        let is_there = self.world.dir.path().join("keyless.yaml").exists();
+        if names && is_there && !arguments.contains(&"--config") {
             command.args(["--config", "keyless.yaml"]);
         }
         command

@@ -32,7 +32,7 @@ const EXPRESSION: &str = r#"resource.name == "projects/_/buckets/acme-oidc/objec
 fn with_bucket() -> Estate {
     let estate = Estate::new();
     estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.to_owned()]);
-    estate.settings("bucket: {url: gs://acme-oidc/prod, project: acme-prod}");
+    estate.unnamed_settings("bucket: {url: gs://acme-oidc/prod, project: acme-prod}");
     estate
 }
 

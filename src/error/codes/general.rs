@@ -209,8 +209,7 @@ macro_rules! general {
                 causes "Its path does not exist or is not Unicode."
                 remedy "Correct the path on the command line.";
             SettingsUndecided "settings-undecided"
-                "Nothing was changed, because a settings file that no flag names decides what would be granted, or whose \
-                    credential would end."
+                "Nothing was changed, because a settings file that no flag names would decide what is granted or removed."
                 causes "The file was found in the current folder, where anyone may have put it."
                 causes "`--yes` or `--out` was given, so no question is asked, and the cluster does not lead to the same without the \
                     file: its API servers sign as another issuer, or the store reads from another account."

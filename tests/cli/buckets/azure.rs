@@ -138,7 +138,7 @@ fn epoch() -> u64 {
 fn publisher_logs_in_by_workload_identity() {
     let mut account = Account::new(ISSUER, Azure::owner());
     account.keyless("publish", &["--create"]).ends(0);
-    let (key, subject) = (SigningKey::from_stock(), "system:serviceaccount:keyless-system:keyless");
+    let (key, subject) = (account.world.key.clone(), "system:serviceaccount:keyless-system:keyless");
     let client_id =
         account.azure.federate(ISSUER, subject, json!({"keys": [key.jwk()]}), Azure::contributor());
     let now = epoch();
