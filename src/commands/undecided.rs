@@ -1,7 +1,7 @@
 //! What only a settings file says that no flag names. It may have come with the folder: it decides neither what a provider
 //! believes, nor what is granted, nor whose credential ends, unless a person reads the plan and confirms it.
 
-use super::resolve::store_name;
+use super::{objects::find_store, resolve::store_name};
 use crate::{
     ask::Offer,
     cluster::{self, ApiServer, Observed, snapshot::Estate},
@@ -89,13 +89,14 @@ pub(super) fn of_documents(settings: &Settings, observed: &Observed, issuer: &Si
     alone.map(|(setting, value)| format!("{setting} {}", value.unwrap_or_default().escape_debug())).collect()
 }
 
-/// The store that no flag names, where the cluster leads to another one without the file.
+/// The store that no flag names, where the cluster leads to another one without the file. One that is not there loses nothing.
 pub(super) fn of_store(settings: &Settings, estate: &Estate, store: &StoreName) -> Option<String> {
     let without = settings.undecided.without_file(settings)?;
     let alone = store_name(&without, estate, &mut offered).ok();
     let shown = store.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     let is_of_file = settings.sources.file_says("store.name") && alone.as_ref() != Some(store);
-    is_of_file.then(|| format!("store.name {shown}{}", store.name()))
+    let is_there = find_store(estate, store).is_some();
+    (is_of_file && is_there).then(|| format!("store.name {shown}{}", store.name()))
 }
 
 /// Takes what the cluster offers, and nothing else.

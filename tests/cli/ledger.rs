@@ -333,7 +333,7 @@ fn wait_follows_the_longest_token() {
     let settings =
         "apiVersion: keyless/v1\ncluster: {ledger: keyless-system/mine, longestTokenSeconds: 600}\n";
     fs::write(world.dir.path().join("keyless.yaml"), settings).unwrap();
-    world.keyless("publish", &[]).ends(0).says("ConfigMap keyless-system/mine");
+    world.keyless("publish", &["--config", "keyless.yaml"]).ends(0).says("ConfigMap keyless-system/mine");
     assert!(ledger(&world).is_none());
     for odd in ["ledger: mine", "ledger: a/b/c", "longestTokenSeconds: 599", "longestTokenSeconds: -1"] {
         fs::write(

@@ -206,6 +206,7 @@ fn teardown_leaves_what_another_store_uses() {
             "auth": {"kubernetes": {"mountPath": "k", "role": "r",
                 "serviceAccountRef": {"name": "keyless-gcp", "namespace": "external-secrets"}}}}}}});
     estate.world.cluster.put_object(other);
+    estate.names_settings();
     let ran = estate.run(&["teardown", "--yes"]).ends(0);
     assert!(ran.out.contains("ClusterSecretStore other uses the ServiceAccount as well"), "{}", ran.out);
     let account =

@@ -40,7 +40,8 @@ fn documents_of_another_cluster_stay() {
         format!("apiVersion: keyless/v1\ncluster:\n  uid: {uid}\n"),
     )
     .unwrap();
-    ours.keyless("teardown", &["--yes"]).ends(0);
+    ours.keyless("teardown", &["--yes"]).fails(2, "cluster-mismatch", &["--config"]);
+    ours.keyless("teardown", &["--yes", "--config", "keyless.yaml"]).ends(0);
     assert!(!ours.jwks().exists() && !ours.discovery().exists());
 }
 
@@ -66,6 +67,7 @@ fn another_clusters_pool_keeps_everything() {
     assert_eq!(estate.google.policy("secrets/db"), policy);
     // With the cluster's name, what is this cluster's goes, and the pool stays.
     fs::write(&file, written).unwrap();
+    estate.names_settings();
     let ran = estate.run(&["teardown", "--yes"]).ends(0);
     assert!(ran.out.contains("it belongs to another cluster"), "{}", ran.out);
     assert_ne!(account(), before);

@@ -41,7 +41,7 @@ pub(super) fn refuse_another_cluster(
     let error = found.into_iter().fold(error, Error::caused_by);
     Err(error.hint("choose the context of that cluster with --context, or the settings of this cluster with --config").hint(
         format!(
-            "if these settings are for this cluster, say so: set cluster.uid in {} to {}; what is marked for another cluster stays even then",
+            "if these settings are for this cluster, set cluster.uid in {0} to {1} and name the file: --config {0}; what is marked for another cluster stays even then",
             file.display(),
             cluster.uid.as_deref().unwrap_or_default()
         ),
