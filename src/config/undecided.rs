@@ -76,7 +76,7 @@ impl Undecided {
             shorter_tokens: shorter_tokens(document, sources)?,
             lists_rights: file.store.secrets.is_some() || file.store.rights.is_some(),
             uid_is_of_file: sources.file_says("cluster.uid"),
-            authorities: authorities(common, sources),
+            authorities: authorities(sources),
         };
         Ok(Self {
             settings: settings.map(|(setting, _)| setting).collect(),
@@ -160,8 +160,8 @@ fn shorter_tokens(document: &Document, sources: &Sources) -> Result<Vec<String>>
     Ok(shorter.collect())
 }
 
-fn authorities(common: &Common, sources: &Sources) -> Vec<String> {
-    let by_flag = |setting: &str| setting == CA_FILE && common.ca_file.is_some();
+/// What a provider or the operator is told to trust. `tls.caFile` is this program's own: it is announced.
+fn authorities(sources: &Sources) -> Vec<String> {
     let all = PATHS.into_iter().filter(|setting| setting.to_ascii_lowercase().ends_with("cafile"));
-    all.filter(|setting| sources.file_says(setting) && !by_flag(setting)).map(str::to_owned).collect()
+    all.filter(|setting| *setting != CA_FILE && sources.file_says(setting)).map(str::to_owned).collect()
 }

@@ -175,16 +175,15 @@ fn unnamed_file_deletes_no_documents() {
     estate.run(&["teardown", "--yes", "--config", "keyless.yaml"]).ends(0);
 }
 
-/// Whom a provider, the operator or this program takes for a server.
+/// Whom a provider or the operator takes for a server.
 #[test]
 fn unnamed_file_names_no_authority() {
-    let estate = estate();
-    estate.unnamed_settings("tls: {caFile: ca.pem}");
-    let mut command = estate.world.command(&SETUP);
-    let ran: Ran = command.env("GOOGLE_OAUTH_ACCESS_TOKEN", estate.google.token()).output().unwrap().into();
-    ran.fails(2, "settings-undecided", &["tls.caFile"]);
-    // The flag says the same.
-    estate.run(&SETUP).ends(0);
+    for setting in ["caFile", "issuerCaFile"] {
+        let estate = estate();
+        estate.unnamed_settings(&format!("vault:\n  address: https://127.0.0.1:1\n  {setting}: ca.pem"));
+        let ran = estate.run(&[&SETUP[..], &["--to", "google"]].concat());
+        ran.fails(2, "settings-undecided", &[&format!("vault.{setting}")]);
+    }
 }
 
 /// What the cluster says without the file is no decision of the file's.
