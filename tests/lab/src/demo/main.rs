@@ -117,7 +117,7 @@ fn another_provider(world: &World) -> Shown {
     let before = estate::objects(&world.cluster);
     shell.say("OpenBao holds the same secret. One object names the provider, so one object changes:");
     shell.append("keyless.yaml", "vault:\n  address: https://bao.example.com\n")?;
-    shell.keyless("setup --yes --to vault", 0)?;
+    shell.keyless("setup --yes --to vault --config keyless.yaml", 0)?;
     let after = estate::objects(&world.cluster);
     let names = before.keys().chain(after.keys());
     let changed: BTreeSet<_> = names.filter(|name| before.get(*name) != after.get(*name)).collect();
