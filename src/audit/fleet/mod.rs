@@ -140,5 +140,5 @@ impl Fleet {
 }
 
 #[cfg(test)]
-#[path = "../fleet_tests.rs"]
+#[path = "fleet_tests.rs"]
 mod tests;
