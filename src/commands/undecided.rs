@@ -4,6 +4,7 @@
 use super::{objects::find_store, resolve::store_name};
 use crate::{
     ask::Offer,
+    cli::PlanFile,
     cluster::{self, ApiServer, Observed, snapshot::Estate},
     config::Settings,
     error::{Code, Error, Result},
@@ -50,7 +51,14 @@ impl Undecided {
         }
     }
 
-    /// Where no question is asked, no one has read it.
+    /// Refuses it where the plan is applied without a question, now or once it is saved: no one has read it.
+    pub(super) fn refuse_unasked(&self, yes: bool, dry_run: bool, plan: &PlanFile) -> Result<()> {
+        match yes && !dry_run || plan.is_saved() {
+            true => self.refuse(),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn refuse(&self) -> Result<()> {
         if self.says.is_empty() {
             return Ok(());

@@ -93,6 +93,11 @@ impl Sources {
         self.of_file(setting).is_some() && !self.is_of_user(setting)
     }
 
+    /// Whether the file says it, and neither a variable nor a flag.
+    pub(super) fn file_alone_says(&self, setting: &str, common: &Common) -> bool {
+        self.file_says(setting) && !flags(common).iter().any(|(path, ..)| *path == setting)
+    }
+
     fn of_file(&self, setting: &str) -> Option<&Value> {
         let value = setting.split('.').try_fold(&self.file, |value, key| value.get(key));
         value.filter(|value| !value.is_null())

@@ -38,6 +38,8 @@ struct Decided {
 }
 
 const BUCKET: &str = "bucket.url";
+/// What says where the documents are.
+const DOCUMENTS: [&str; 5] = [BUCKET, "bucket.publicUrl", "bucket.endpoint", "bucket.project", "issuer"];
 const CA_FILE: &str = "tls.caFile";
 
 impl Undecided {
@@ -48,15 +50,9 @@ impl Undecided {
         (sources, path): (&Sources, &Path),
         (providers, source): (&Sections, &Source<'_>),
     ) -> Result<Self> {
-        let (file, bucket) = (&document.file, &document.file.bucket);
-        let settings = [
-            (BUCKET, common.bucket.is_none() && bucket.url.is_some()),
-            ("bucket.publicUrl", common.public_url.is_none() && bucket.public_url.is_some()),
-            ("bucket.endpoint", common.endpoint.is_none() && bucket.endpoint.is_some()),
-            ("bucket.project", common.project.is_none() && bucket.project.is_some()),
-            ("issuer", common.issuer.is_none() && file.issuer.is_some()),
-        ];
-        let settings = settings.into_iter().filter(|(setting, alone)| *alone && !sources.is_of_user(setting));
+        let store = &document.file.store;
+        let of_file = |setting: &str| sources.file_alone_says(setting, common);
+        let settings = DOCUMENTS.into_iter().filter(|setting| of_file(setting)).collect();
         let text = sources.of_environment(path)?;
         let without = Source { file: text.as_deref().map(|text| (text, path)), ..*source };
         let without = Sections::read(&without)?;
@@ -71,18 +67,14 @@ impl Undecided {
             provider: own.provider,
             store: own.store.settings(path)?,
             context: common.context.first().cloned().or(own.cluster.context),
-            keys_are_of_file: common.public_key.is_empty() && !file.cluster.public_keys.is_empty(),
+            keys_are_of_file: of_file("cluster.publicKeys") && !document.file.cluster.public_keys.is_empty(),
             providers: without,
             shorter_tokens: shorter_tokens(document, sources)?,
-            lists_rights: file.store.secrets.is_some() || file.store.rights.is_some(),
-            uid_is_of_file: sources.file_says("cluster.uid"),
+            lists_rights: store.secrets.is_some() || store.rights.is_some(),
+            uid_is_of_file: of_file("cluster.uid"),
             authorities: authorities(sources),
         };
-        Ok(Self {
-            settings: settings.map(|(setting, _)| setting).collect(),
-            accounts,
-            decided: Some(decided),
-        })
+        Ok(Self { settings, accounts, decided: Some(decided) })
     }
 
     /// The settings without what only the file says of providers and stores. `None`: there is no such file.

@@ -6,20 +6,6 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
-
-fn cluster() -> World {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
-    world
-}
-
 /// A key of AWS in a ConfigMap.
 fn key(namespace: &str, name: &str, number: usize) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name},
@@ -35,7 +21,7 @@ fn saved(world: &World) -> Value {
 
 #[test]
 fn known_credential_ends_clean_and_shown() {
-    let world = cluster();
+    let world = World::with_operator();
     world.cluster.put_object(key("shop", "aws", 1));
     saved(&world);
     world.run(&["audit"]).ends(1);
@@ -58,7 +44,7 @@ fn known_credential_ends_clean_and_shown() {
 
 #[test]
 fn what_is_new_ends_found() {
-    let world = cluster();
+    let world = World::with_operator();
     world.cluster.put_object(key("shop", "aws", 1));
     saved(&world);
     // A copy of the known one, and then another one.
@@ -78,7 +64,7 @@ fn what_is_new_ends_found() {
 
 #[test]
 fn incomplete_audit_never_ends_clean() {
-    let world = cluster();
+    let world = World::with_operator();
     world.cluster.put_object(key("shop", "aws", 1));
     saved(&world);
     world.cluster.deny("admin", "list", "pods");
@@ -96,7 +82,7 @@ fn incomplete_audit_never_ends_clean() {
 
 #[test]
 fn baseline_of_zero_is_not_needed() {
-    let world = cluster();
+    let world = World::with_operator();
     saved(&world);
     let ran = world.run(&["audit", "--baseline", "base.json"]).ends(0);
     assert!(ran.out.starts_with("ZERO IN CLUSTER ONLY"), "{}", ran.out);
@@ -106,7 +92,7 @@ fn baseline_of_zero_is_not_needed() {
 
 #[test]
 fn baseline_of_another_cluster_is_refused() {
-    let world = cluster();
+    let world = World::with_operator();
     let mut report = saved(&world);
     report["target"]["cluster"]["uid"] = json!("ffffffff-8d1c-4f0e-9a53-0c2b7d1e6f90");
     fs::write(world.dir.path().join("other.json"), report.to_string()).unwrap();
@@ -125,7 +111,7 @@ fn baseline_of_another_cluster_is_refused() {
 /// Who looked, at what, and in which state.
 #[test]
 fn evidence_tells_how_it_was_made() {
-    let world = cluster();
+    let world = World::with_operator();
     let evidence = saved(&world)["evidence"].take();
     assert_eq!(evidence["user"], json!({"name": "admin", "groups": ["system:authenticated"]}));
     assert!(evidence["serverVersion"].as_str().unwrap().starts_with('v'), "{evidence}");
@@ -152,7 +138,7 @@ fn evidence_tells_how_it_was_made() {
 #[test]
 fn unnamed_user_is_null() {
     for body in ["{}", "[]", "{\"kind\": \"SelfSubjectReview\", \"status\": {}}", "no JSON"] {
-        let world = cluster();
+        let world = World::with_operator();
         let answer = lab::Fault::Answer { status: 201, headers: Vec::new(), body: body.into() };
         world.cluster.server(0).faults().always("POST", "selfsubjectreviews", answer);
         let report = world.run(&["audit", "-o", "json"]).ends(0).json();

@@ -39,11 +39,7 @@ impl Scene {
             format!("{PROVIDER}:aud"): "sts.amazonaws.com", format!("{PROVIDER}:sub"): SUBJECT}})),
         );
         scene.account(&arn);
-        scene.store(
-            "gcp",
-            &json!({"auth": {"jwt": {
-            "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
-        );
+        scene.store("gcp", &by_token());
         scene
     }
 
@@ -112,6 +108,11 @@ fn by_key(secret: &str) -> Value {
     let half = |key: &str| json!({"name": secret, "namespace": "external-secrets", "key": key});
     json!({"auth": {"secretRef": {
         "accessKeyIDSecretRef": half("id"), "secretAccessKeySecretRef": half("key")}}})
+}
+
+/// By tokens of a ServiceAccount.
+fn by_token() -> Value {
+    json!({"auth": {"jwt": {"serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}})
 }
 
 fn trust(condition: &Value) -> Value {

@@ -6,20 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const CANARY: &str = "kanarienvogel7f3a9c51e2d84b06kanarienvogel";
-
-fn cluster() -> World {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
-    world
-}
 
 /// A key of AWS in a ConfigMap.
 fn key(name: &str, number: usize) -> Value {
@@ -52,7 +39,7 @@ fn requests(worlds: &[&World]) -> usize {
 
 #[test]
 fn all_zero_ends_clean() {
-    let (prod, test) = (cluster(), cluster());
+    let (prod, test) = (World::with_operator(), World::with_operator());
     know(&[("prod", &prod), ("test", &test)]);
     let ran = prod.run(&["audit", "--context", "prod", "--context", "test"]).ends(0);
     assert!(
@@ -80,7 +67,7 @@ fn all_zero_ends_clean() {
 
 #[test]
 fn shared_credential_counts_once() {
-    let (prod, test, stage) = (cluster(), cluster(), cluster());
+    let (prod, test, stage) = (World::with_operator(), World::with_operator(), World::with_operator());
     know(&[("prod", &prod), ("test", &test), ("stage", &stage)]);
     prod.cluster.put_object(key("aws", 1));
     test.cluster.put_object(key("copy", 1));
@@ -105,7 +92,7 @@ fn shared_credential_counts_once() {
 
 #[test]
 fn unreached_cluster_is_named_and_incomplete() {
-    let (prod, test, gone) = (cluster(), cluster(), cluster());
+    let (prod, test, gone) = (World::with_operator(), World::with_operator(), World::with_operator());
     know(&[("prod", &prod), ("gone", &gone), ("test", &test)]);
     gone.cluster.server(0).stop();
     let ran = prod.run(&["audit", "--all-contexts"]).ends(3);
@@ -140,7 +127,7 @@ fn unreached_cluster_is_named_and_incomplete() {
 /// Both contexts are looked through: the UID is what a cluster says of itself.
 #[test]
 fn same_cluster_is_counted_once() {
-    let prod = cluster();
+    let prod = World::with_operator();
     prod.cluster.put_object(key("aws", 1));
     know(&[("prod", &prod), ("admin@prod", &prod)]);
     let ran = prod.run(&["audit", "--all-contexts"]).ends(1);
@@ -152,7 +139,7 @@ fn same_cluster_is_counted_once() {
 
 #[test]
 fn misleading_run_is_refused_before_requests() {
-    let (prod, test) = (cluster(), cluster());
+    let (prod, test) = (World::with_operator(), World::with_operator());
     know(&[("prod", &prod), ("test", &test)]);
     let before = requests(&[&prod, &test]);
     let both = ["audit", "--context", "prod", "--context", "test"];
@@ -179,7 +166,7 @@ fn misleading_run_is_refused_before_requests() {
 
 #[test]
 fn exception_counts_in_its_cluster_only() {
-    let (prod, test) = (cluster(), cluster());
+    let (prod, test) = (World::with_operator(), World::with_operator());
     know(&[("prod", &prod), ("test", &test)]);
     prod.cluster.put_object(key("aws", 1));
     let report = prod.run(&["audit", "--context", "prod", "-o", "json"]).ends(1).json();
@@ -216,7 +203,7 @@ fn exception_counts_in_its_cluster_only() {
 /// Each of two files of K3s calls everything `default`.
 #[test]
 fn all_contexts_leave_no_cluster_out() {
-    let (a, b) = (cluster(), cluster());
+    let (a, b) = (World::with_operator(), World::with_operator());
     know(&[("default", &a)]);
     know(&[("default", &b)]);
     let list = |files: &[&std::path::Path]| {

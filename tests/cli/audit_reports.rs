@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const FORMATS: [(&str, &str); 8] = [
     ("json", "audit.json"),
     ("html", "audit.html"),
@@ -20,21 +19,9 @@ const FORMATS: [(&str, &str); 8] = [
 /// The private half of a credential.
 const CANARY: &str = "kanarienvogel7f3a9c51e2d84b06kanarienvogel";
 
-fn cluster() -> World {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
-    world
-}
-
 /// Holds one key of AWS.
 fn with_key() -> World {
-    let world = cluster();
+    let world = World::with_operator();
     world.cluster.put_object(
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aws", "namespace": "shop"},
         "data": {"id": format!("AK{}{}", "IA", "IOSFODNN7EXAMPLE"), "secret": &CANARY[..40]}}),
@@ -100,7 +87,7 @@ fn every_format_is_printed() {
 /// The exit code is that of the verdict, whatever is printed.
 #[test]
 fn incomplete_passes_in_no_format() {
-    let world = cluster();
+    let world = World::with_operator();
     world.cluster.deny("admin", "list", "pods");
     let text = |format: &str| world.run(&["audit", "-o", format]).ends(3).out;
     assert!(text("prometheus").contains("keyless_audit_complete 0\n"));

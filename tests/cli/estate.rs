@@ -14,10 +14,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{Cluster, EsoStandIn, Google, SigningKey};
 use serde_json::{Value, json};
 
-use crate::world::{Ran, World};
+use crate::world::{CRDS, Ran, World};
 
 const ESO: &str = "external-secrets.io/v1";
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 /// Everything but the old key's end.
 pub(crate) const SETUP: [&str; 4] = ["setup", "--yes", "--watch-for", "0s"];
 /// Everything.

@@ -19,7 +19,6 @@ use crate::{
     world::World,
 };
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const PLACES: [&str; 6] = ["Secret", "ConfigMap", "env", "args", "annotation", "Helm release"];
 /// Objects without anything secret, for false alarms.
@@ -180,14 +179,7 @@ fn found(report: &Value) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn each_kind_in_each_place() {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
+    let world = World::with_operator();
     let mut chance = Chance(1);
     let samples = samples(&mut chance);
     let mut objects = Vec::new();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lab::{Ca, Cluster, Internet, SigningKey, Web};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) const ISSUER: &str = "https://oidc.lab.test/prod";
@@ -32,7 +32,23 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
+/// Definitions of External Secrets Operator's kinds.
+pub(crate) const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+
 impl World {
+    /// A cluster in which External Secrets Operator runs, and nothing else.
+    pub(crate) fn with_operator() -> Self {
+        let world = Self::new(1);
+        world.cluster.load_crds(CRDS);
+        world.cluster.put_object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
+            "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
+                { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
+        }));
+        world
+    }
+
     /// A cluster of so many API servers that sign as [`ISSUER`].
     pub(crate) fn new(servers: usize) -> Self {
         Self::signing_as(servers, ISSUER)

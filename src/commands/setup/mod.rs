@@ -48,7 +48,7 @@ use self::{
     seat::{Keys, Seat},
     settings_file::SettingsFile,
     shared::share,
-    undecided::{Found, undecided},
+    undecided::undecided,
 };
 use super::{
     Exit, issuer, naming,
@@ -230,19 +230,8 @@ pub(crate) async fn run(
         report.line(Line::whole(Tone::Title, "\nsettings file"));
         report.lines(step.lines());
     }
-    let found = Found {
-        settings,
-        stores: &stores,
-        to: args.to,
-        accepts_new: args.accept_new_secrets,
-        estate: &estate,
-        cluster_id: &cluster_id,
-        observed: &observed,
-        issuer: &issuer,
-        staged: staged.as_ref(),
-    };
     let whole = plan.whole();
-    let undecided = undecided(&found, &resolved, &members, &beside)?;
+    let undecided = undecided(&shared, (&observed, &issuer, staged.as_ref()), &members, &beside)?;
     undecided.show(report);
     let shows_only = args.dry_run || args.plan.is_saved();
     let rights = members.iter().map(|member| &member.rights);
@@ -250,8 +239,8 @@ pub(crate) async fn run(
     shown["publisher"] = publisher.as_ref().map(Publisher::to_json).into();
     shown["undecided"] = undecided.to_json();
     let pending = plan::pending(&whole);
-    if pending > 0 && (args.yes && !args.dry_run || args.plan.is_saved()) {
-        undecided.refuse()?;
+    if pending > 0 {
+        undecided.refuse_unasked(args.yes, args.dry_run, &args.plan)?;
     }
     saved::save_or_check(&args.plan, &whole, report)?;
     let left = plan.left();

@@ -3,9 +3,9 @@
 //! Where the cluster leads to the same without the file, it decides nothing: the API servers sign as the issuer already, the
 //! store reads from the account already.
 
-use super::members::{Beside, Member};
+use super::members::{Beside, Member, Shared};
 use crate::{
-    cluster::{Observed, snapshot::Estate},
+    cluster::Observed,
     commands::{
         resolve::{Resolved, resolve_by, workload_of},
         stores::Stores,
@@ -13,49 +13,38 @@ use crate::{
     },
     config::Settings,
     error::Result,
-    federation::{ProviderName, TrustedIssuer},
+    federation::TrustedIssuer,
     oidc::KeySet,
 };
 
-/// What a run was resolved from.
-pub(super) struct Found<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) stores: &'a Stores,
-    pub(super) to: Option<ProviderName>,
-    /// A person takes over what objects ask for.
-    pub(super) accepts_new: bool,
-    pub(super) estate: &'a Estate,
-    pub(super) cluster_id: &'a str,
-    pub(super) observed: &'a Observed,
-    pub(super) issuer: &'a TrustedIssuer,
-    /// Keys that files name.
-    pub(super) staged: Option<&'a KeySet>,
-}
+/// What the cluster was seen to sign and serve, what a provider is to believe, and the keys that files name.
+pub(super) type Seen<'a> = (&'a Observed, &'a TrustedIssuer, Option<&'a KeySet>);
 
 pub(super) fn undecided(
-    found: &Found<'_>,
-    resolved: &Resolved,
+    shared: &Shared<'_>,
+    (observed, issuer, staged): Seen<'_>,
     members: &[Member],
     beside: &[Beside],
 ) -> Result<Undecided> {
-    let settings = found.settings;
+    let settings = shared.settings;
     let Some(without) = settings.undecided.without_file(settings) else { return Ok(Undecided::default()) };
-    let rights = members.iter().map(|member| (&member.shown, member.rights.by_file(found.accepts_new)));
+    let accepts_new = shared.args.accept_new_secrets;
+    let rights = members.iter().map(|member| (&member.shown, member.rights.by_file(accepts_new)));
     let rights = rights.chain(beside.iter().map(|it| (&it.shown, it.by_file.iter().collect())));
     let rights = rights
         .flat_map(|(store, rights)| rights.into_iter().map(move |right| format!("{store} may {right}")));
     Ok(Undecided::cluster(settings)
-        .and(of_documents(settings, found.observed, found.issuer.signed()))
-        .and(of_keys(found)?)
-        .and(of_resolved(found, &without, resolved))
-        .and(of_accounts(found, &without, members))
+        .and(of_documents(settings, observed, issuer.signed()))
+        .and(of_keys(settings, observed, staged)?)
+        .and(of_resolved(shared, &without))
+        .and(of_accounts(shared, &without, members))
         .and(rights))
 }
 
 /// The ServiceAccounts of the stores.
-fn of_accounts(found: &Found<'_>, without: &Settings, members: &[Member]) -> Vec<String> {
+fn of_accounts(shared: &Shared<'_>, without: &Settings, members: &[Member]) -> Vec<String> {
     const SETTING: &str = "store.serviceAccount";
-    let Found { settings, stores, estate, .. } = found;
+    let Shared { settings, stores, estate, .. } = shared;
     let alone = |member: &Member| {
         workload_of(&stores.settings_of(&member.store, without), estate, &member.store).ok()
     };
@@ -65,39 +54,35 @@ fn of_accounts(found: &Found<'_>, without: &Settings, members: &[Member]) -> Vec
 }
 
 /// Who holds a staged key can sign as every workload.
-fn of_keys(found: &Found<'_>) -> Result<Option<String>> {
-    let (Some(staged), true) = (found.staged, found.settings.undecided.names_keys()) else { return Ok(None) };
-    let live = found.observed.live()?;
+fn of_keys(settings: &Settings, observed: &Observed, staged: Option<&KeySet>) -> Result<Option<String>> {
+    let (Some(staged), true) = (staged, settings.undecided.names_keys()) else { return Ok(None) };
+    let live = observed.live()?;
     let more: Vec<_> = staged.iter().filter(|key| live.iter().all(|known| !known.same_key(key))).collect();
     let kids: Vec<_> = more.iter().map(|key| key.kid().escape_debug().to_string()).collect();
     Ok((!kids.is_empty()).then(|| format!("cluster.publicKeys (key {})", kids.join(", "))))
 }
 
 /// Resolves once more without the file, taking what the cluster offers.
-fn of_resolved(found: &Found<'_>, without: &Settings, resolved: &Resolved) -> Vec<String> {
-    let Found { stores, to, estate, cluster_id, settings, .. } = found;
-    let first = stores.first_trusted(without, *to, estate).ok().flatten();
+fn of_resolved(shared: &Shared<'_>, without: &Settings) -> Vec<String> {
+    let Shared { args, stores, resolved, estate, cluster_id, settings, .. } = shared;
+    let first = stores.first_trusted(without, args.to, estate).ok().flatten();
     let alone = first.and_then(|(first, completes)| {
-        resolve_by(&first, *to, completes, estate, cluster_id, &mut offered).ok()
+        resolve_by(&first, args.to, completes, estate, cluster_id, &mut offered).ok()
     });
-    let alone = alone.as_ref();
-    let mut all = vec![
-        ("provider", resolved.provider.provider().to_string()),
-        ("store.name", resolved.store.name().to_owned()),
-        ("store.namespace", resolved.store.namespace().unwrap_or_default().to_owned()),
-    ];
-    let mut own = Vec::new();
-    if let Some(alone) = alone {
-        own = vec![
-            ("provider", alone.provider.provider().to_string()),
-            ("store.name", alone.store.name().to_owned()),
-            ("store.namespace", alone.store.namespace().unwrap_or_default().to_owned()),
-        ];
-        own.extend(alone.provider.settings());
-    }
-    // Flags say which stores the run is about.
-    all.retain(|(setting, _)| stores.named.is_none() || !setting.starts_with("store."));
-    all.extend(resolved.provider.settings());
-    all.retain(|one| settings.sources.file_says(one.0) && !own.contains(one));
+    let alone = alone.map(|alone| as_settings(&alone, stores)).unwrap_or_default();
+    let mut all = as_settings(resolved, stores);
+    all.retain(|one| settings.sources.file_says(one.0) && !alone.contains(one));
     all.into_iter().map(|(setting, value)| format!("{setting} {}", value.escape_debug())).collect()
+}
+
+/// As settings with their values.
+fn as_settings(resolved: &Resolved, stores: &Stores) -> Vec<(&'static str, String)> {
+    let mut all = vec![("provider", resolved.provider.provider().to_string())];
+    // Else flags say which stores the run is about.
+    if stores.named.is_none() {
+        all.push(("store.name", resolved.store.name().to_owned()));
+        all.push(("store.namespace", resolved.store.namespace().unwrap_or_default().to_owned()));
+    }
+    all.extend(resolved.provider.settings());
+    all
 }

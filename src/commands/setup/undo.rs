@@ -128,9 +128,7 @@ pub(super) async fn run(
     let by_file = of_store(settings, &estate, &store).filter(|_| !by_flag);
     let undecided = Undecided::cluster(settings).and(by_file);
     undecided.show(report);
-    if args.yes && !args.dry_run || args.plan.is_saved() {
-        undecided.refuse()?;
-    }
+    undecided.refuse_unasked(args.yes, args.dry_run, &args.plan)?;
     let summary = Line::marked(Tone::Title, format_args!("\n{}", plan.summary()));
     saved::save_or_check(&args.plan, &plan, report)?;
     let pending = plan.pending();

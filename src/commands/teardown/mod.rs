@@ -128,8 +128,8 @@ pub(crate) async fn run(args: &TeardownArgs, settings: &Settings, report: &mut R
     let pending = summary.pending();
     let by_file = Undecided::cluster(settings).and(of_file);
     by_file.show(report);
-    if pending > 0 && (args.yes && !args.dry_run || args.plan.is_saved()) {
-        by_file.refuse()?;
+    if pending > 0 {
+        by_file.refuse_unasked(args.yes, args.dry_run, &args.plan)?;
     }
     saved::save_or_check(&args.plan, &whole, report)?;
     if pending == 0 {

@@ -84,11 +84,7 @@ fn other_answers_are_not_believed() {
     scene
         .aws
         .change(|settings| settings.swapped = Some((":role/eso</Arn>".into(), ":role/other</Arn>".into())));
-    scene.store(
-        "gcp",
-        &json!({"auth": {"jwt": {
-        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
-    );
+    scene.store("gcp", &by_token());
     scene.estate.world.cluster.remove_object("v1", "Secret", Some("external-secrets"), "aws-key");
     scene.cloud().ends(3).says("it is about another role");
 }
@@ -115,11 +111,7 @@ fn login_of_another_account_asks_nothing() {
 #[test]
 fn rendered_rights_suffice_missing_are_named() {
     let (scene, _) = Scene::stored();
-    scene.store(
-        "keyless",
-        &json!({"auth": {"jwt": {
-        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
-    );
+    scene.store("keyless", &by_token());
     let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
     let rendered =
         scene.estate.world.run(&["render", "rbac", "--for", "audit", "--cloud", "aws"]).ends(0).out;
@@ -143,11 +135,7 @@ fn rendered_rights_suffice_missing_are_named() {
 #[test]
 fn documented_rights_are_enough_and_needed() {
     let (scene, _) = Scene::stored();
-    scene.store(
-        "keyless",
-        &json!({"auth": {"jwt": {
-        "serviceAccountRef": {"name": "reader", "namespace": "external-secrets"}}}}),
-    );
+    scene.store("keyless", &by_token());
     let rights = ["iam:GetAccessKeyLastUsed", "iam:GetRole", "iam:ListAccessKeys"];
     let page = std::fs::read_to_string("docs/audit.md").unwrap();
     for right in rights {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::setting::{KV, MOUNT, sign_as};
+use super::setting::{KV, MOUNT, clear, sign_as};
 use crate::call::{Call, Ran};
 use crate::check::{Checked, While};
 use crate::entra::{Application, Entra};
@@ -78,16 +78,7 @@ impl Scene<'_> {
 
     /// Takes away by hand what the story made, whatever of it is there.
     pub(super) async fn clear(&self) -> Checked {
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        let secret = json!({"apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE}});
-        let noted = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
-            "name": format!("keyless-retirement-clustersecretstore.{STORE}"), "namespace": "keyless-system"}});
-        self.world.delete(&[external, store(STORE, &json!({})), secret, noted]).await?;
-        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
-            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
-        }
-        Ok(())
+        clear(self.world, (SHOP, SECRET), STORE, KEY_SECRET).await
     }
 }
 

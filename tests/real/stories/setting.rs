@@ -88,19 +88,7 @@ impl Setting<'_> {
 
     /// Takes away by hand what the story made, whatever of it is there.
     pub(super) async fn clear(&self) -> Checked {
-        let external = external_secret(SHOP, SECRET, STORE, SECRET);
-        let key = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": KEY_SECRET, "namespace": eso::NAMESPACE},
-        });
-        // The store's key was not retired: what setup noted of it is taken away by hand, as setup says.
-        let noted = json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": format!("keyless-retirement-clustersecretstore.{STORE}"), "namespace": "keyless-system"},
-        });
-        self.world.delete(&[external, store(STORE, &json!({})), key, noted]).await?;
+        clear(self.world, (SHOP, SECRET), STORE, KEY_SECRET).await?;
         let google = self.world.google()?;
         google.remove(&google::secret(SECRET)).await?;
         google.remove(&google::account(ACCOUNT)).await?;
@@ -109,9 +97,6 @@ impl Setting<'_> {
             for url in [format!("{pool}/providers/cluster"), pool] {
                 google.operate(Method::DELETE, &url, &Value::Null).await?;
             }
-        }
-        for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
-            self.world.openbao()?.remove(&self.world.anyone, &path).await?;
         }
         Ok(())
     }
@@ -127,6 +112,26 @@ impl Setting<'_> {
         let pools = self.world.google()?.pools().await?;
         Ok(pools.into_iter().filter(|pool| pool["state"] != "DELETED").collect())
     }
+}
+
+/// Takes away by hand what a story made in the cluster and in OpenBao, whatever of it is there. A store's key that was not
+/// retired leaves what setup noted of it.
+pub(super) async fn clear(
+    world: &World,
+    (namespace, secret): (&str, &str),
+    store_name: &str,
+    key_secret: &str,
+) -> Checked {
+    let external = external_secret(namespace, secret, store_name, secret);
+    let object = |kind: &str, name: &str, namespace: &str| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}});
+    let key = object("Secret", key_secret, eso::NAMESPACE);
+    let noted = format!("keyless-retirement-clustersecretstore.{store_name}");
+    let noted = object("ConfigMap", &noted, "keyless-system");
+    world.delete(&[external, store(store_name, &json!({})), key, noted]).await?;
+    for path in [format!("sys/mounts/{KV}"), format!("sys/auth/{MOUNT}")] {
+        world.openbao()?.remove(&world.anyone, &path).await?;
+    }
+    Ok(())
 }
 
 /// The settings that an administrator writes down, in the form that `setup` can add to.
