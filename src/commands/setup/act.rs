@@ -8,7 +8,7 @@ use super::{
     issuer_rollout,
     members::{Member, ends_all},
     outcome::stopped,
-    plan::Plan,
+    plan::{Plan, not_known},
     retire::{self, Retirement},
     seat::{Begun, Keys, Moving, Prepared, Seat},
     several::left,
@@ -339,7 +339,12 @@ async fn say_what_the_api_servers_need(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     report.line("");
-    issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
+    if !plan.signs_otherwise.is_empty() {
+        issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
+    }
+    if !plan.not_known.is_empty() {
+        report.result(format_args!("{}.", not_known(&plan.not_known)));
+    }
     report.result(format_args!(
         "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));

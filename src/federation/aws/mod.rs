@@ -281,6 +281,12 @@ impl Federation for Aws {
                     let names = changes.iter().map(|change| change.step.name.clone());
                     plan.own.extend(names.map(|name| (name, workload.account.clone())));
                     plan.changes.extend(changes.into_iter().map(|change| change.map(|step| aws.act(step))));
+                    plan.notes.extend(plan::former_documents_stay(
+                        &aws.settings,
+                        want,
+                        workload,
+                        role.as_ref(),
+                    ));
                 }
                 Err(error) => plan.refused.push((workload.account.clone(), error)),
             }
