@@ -5,7 +5,7 @@ use crate::{
     config::Settings,
     error::{Error, Result},
     http::Http,
-    publication::{Given, History, Options, Publication},
+    publication::{Given, History, Lockout, Options, Publication},
     report::Report,
     rotation::Former,
     waiting::Waiting,
@@ -30,6 +30,8 @@ pub(super) struct Looked {
     pub(super) failures: Vec<Warning>,
     /// The first of them.
     pub(super) failed: Option<Error>,
+    /// Where a publisher is kept out.
+    pub(super) lockouts: Vec<Lockout>,
 }
 
 impl<'a> Keyring<'a> {
@@ -58,6 +60,7 @@ impl<'a> Keyring<'a> {
                 let look = publication.observe_with_ledger(&options, Some(cluster), now, &waiting);
                 let observation = waiting.tell(report, look).await?;
                 Looked {
+                    lockouts: publication.lockout(&observation).into_iter().collect(),
                     unreadable: observation.unreadable().cloned(),
                     history: observation.history,
                     tokens: observation.tokens,
@@ -68,6 +71,7 @@ impl<'a> Keyring<'a> {
             Self::Given(given) => {
                 let seen = waiting.tell(report, given.observe(cluster, now, &waiting)).await?;
                 Looked {
+                    lockouts: seen.lockouts(),
                     failures: seen.failures(),
                     failed: seen.failed(),
                     history: seen.history,

@@ -8,7 +8,7 @@ use super::{
     issuer_rollout,
     members::{Member, ends_all},
     outcome::stopped,
-    plan::{Plan, not_known},
+    plan::Plan,
     retire::{self, Retirement},
     seat::{Begun, Keys, Moving, Prepared, Seat},
     several::left,
@@ -339,12 +339,7 @@ async fn say_what_the_api_servers_need(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     report.line("");
-    if !plan.signs_otherwise.is_empty() {
-        issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
-    }
-    if !plan.not_known.is_empty() {
-        report.result(format_args!("{}.", not_known(&plan.not_known)));
-    }
+    issuer_rollout::tell(cluster, issuer, &plan.signs_otherwise, servers, report).await?;
     report.result(format_args!(
         "Once every API server signs as {issuer}, run setup again: it goes on from here."
     ));

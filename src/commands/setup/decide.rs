@@ -92,10 +92,7 @@ pub(super) async fn decide<'p>(
         .filter(|server| server.token.claims().issuer != *trust.issuer.signed())
         .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
         .collect();
-    // What one that did not answer signs as is not known. It keeps back what depends on it.
-    let depends = changes.iter().any(|change| change.step.gate == Some(Gate::AfterIssuerSwitch));
-    let not_known: Vec<_> = observed.failed.iter().filter(|_| depends).map(|it| it.address.clone()).collect();
-    let waits = !signs_otherwise.is_empty() || !not_known.is_empty();
+    let waits = !signs_otherwise.is_empty();
     let (mut changes, later): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
     // The gate is open.
@@ -126,7 +123,6 @@ pub(super) async fn decide<'p>(
         stores,
         later,
         signs_otherwise,
-        not_known,
         servers: observed.servers.len(),
         not_moved: Vec::new(),
         not_looked_at: Vec::new(),

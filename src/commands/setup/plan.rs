@@ -48,8 +48,6 @@ pub(super) struct Plan<'p> {
     pub(super) are_several: bool,
     /// The API servers that do not sign as the issuer yet, and what they sign as.
     pub(super) signs_otherwise: Vec<(String, SignedIssuer)>,
-    /// API servers of which that is not known, where anything depends on it.
-    pub(super) not_known: Vec<String>,
     /// How many API servers there are.
     pub(super) servers: usize,
     /// What is to be kept in the settings file.
@@ -198,11 +196,6 @@ impl StorePart {
     }
 }
 
-/// Of API servers that did not answer.
-pub(super) fn not_known(servers: &[String]) -> String {
-    format!("API servers that did not answer may sign as another issuer: {}", servers.join(", "))
-}
-
 impl Plan<'_> {
     /// The ledger is written with the keys, not by itself: the publisher keeps it.
     pub(super) fn keep(&mut self, kept: &mut Kept, trust: &Trust) {
@@ -215,7 +208,7 @@ impl Plan<'_> {
 
     /// The store cannot change before the API servers sign as the issuer.
     pub(super) fn waits(&self) -> bool {
-        !self.signs_otherwise.is_empty() || !self.not_known.is_empty()
+        !self.signs_otherwise.is_empty()
     }
 
     /// What is left of what the run was about, in a sentence.
@@ -288,12 +281,6 @@ impl Plan<'_> {
                         self.signs_otherwise.len(),
                         self.servers
                     ),
-                ));
-            }
-            if !self.not_known.is_empty() {
-                report.warning(&Warning::new(
-                    Code::IssuerNotSigned,
-                    format!("{}; nothing that depends on it is changed", not_known(&self.not_known)),
                 ));
             }
             show(of(&self.later), report);

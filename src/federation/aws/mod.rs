@@ -357,6 +357,10 @@ impl Federation for Aws {
         Some(Box::new(self.of_workload(workload)))
     }
 
+    fn takes_publisher(&self) -> bool {
+        true
+    }
+
     async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {
         let arn = wanted::role_arn(&self.settings.of_workload(workload));
         Ok((vec![("login.aws.roleArn", arn)], Vec::new()))

@@ -74,7 +74,9 @@ fn former_documents_behind_domain_stay() {
     sign_as(&scene, &[DOMAIN, OLD]);
     // What the domain shows.
     scene.world.keyless("publish", &[]).ends(0);
-    let domain = setup(&["--bucket", "s3://acme-oidc-2/prod", "--issuer", DOMAIN]);
+    // A person says so; that does not prove it.
+    let root = "https://oidc.lab.test";
+    let domain = setup(&["--bucket", "s3://acme-oidc-2/prod", "--issuer", DOMAIN, "--public-url", root]);
     for _ in 0..2 {
         let ran = scene.run(&domain).ends(3);
         let role = role_name(&scene);
