@@ -146,11 +146,6 @@ pub(crate) trait Federation: Display + Send + Sync {
         ""
     }
 
-    /// Whether a publisher logs in here by tokens of the cluster.
-    fn takes_publisher(&self) -> bool {
-        false
-    }
-
     /// What the publisher's pods log in by once this workload has its rights. Without values, it takes no publisher.
     async fn publisher_login(&self, _workload: &Workload) -> Result<PublisherLogin> {
         Ok(PublisherLogin::default())

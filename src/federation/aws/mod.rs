@@ -276,17 +276,13 @@ impl Federation for Aws {
                 }
                 Err(error) => return Err(error),
             };
-            match plan::plan_workload(&aws.settings, want, workload, role.as_ref(), before.clone()) {
+            let (settings, have) = (&aws.settings, role.as_ref());
+            match plan::plan_workload(settings, want, workload, have, before.clone()) {
                 Ok(changes) => {
                     let names = changes.iter().map(|change| change.step.name.clone());
                     plan.own.extend(names.map(|name| (name, workload.account.clone())));
                     plan.changes.extend(changes.into_iter().map(|change| change.map(|step| aws.act(step))));
-                    plan.notes.extend(plan::former_documents_stay(
-                        &aws.settings,
-                        want,
-                        workload,
-                        role.as_ref(),
-                    ));
+                    plan.notes.extend(plan::former_documents_stay(settings, want, workload, have));
                 }
                 Err(error) => plan.refused.push((workload.account.clone(), error)),
             }
@@ -355,10 +351,6 @@ impl Federation for Aws {
 
     fn login_of(&self, workload: &Workload) -> Option<Box<dyn Federation>> {
         Some(Box::new(self.of_workload(workload)))
-    }
-
-    fn takes_publisher(&self) -> bool {
-        true
     }
 
     async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {

@@ -356,10 +356,6 @@ impl Federation for Gcp {
         Ok(plan_keys::plan(want, &self.ids, found.as_ref())?.map(|step| self.act(step)))
     }
 
-    fn takes_publisher(&self) -> bool {
-        true
-    }
-
     async fn publisher_login(&self, workload: &Workload) -> Result<PublisherLogin> {
         documents::login(workload, &self.ids, &self.number().await?)
     }

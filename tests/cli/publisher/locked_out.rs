@@ -79,7 +79,7 @@ fn lockout_is_shown_ahead() {
     let shown: Value = serde_json::from_str(&run(&["keys", "-o", "json"]).ends(1).out).unwrap();
     assert_eq!(shown["lockedOut"], locked_out, "{shown:#}");
     let ran = run(&["status"]);
-    for named in [&*told, way_out, "keyless publish   # with your own login"] {
+    for named in [&*told, way_out, "keyless publish --config keyless.yaml   # with your own login"] {
         assert!(ran.out.contains(named), "{named} is not in {}", ran.out);
     }
     let shown: Value = serde_json::from_str(&run(&["status", "-o", "json"]).out).unwrap();
