@@ -116,7 +116,7 @@ fn lockout_of_given_keys_is_shown() {
 
 /// A login that no public key decides.
 #[test]
-fn stored_keys_are_locked_out_by_nothing() {
+fn folder_locks_out_no_publisher() {
     let estate = crate::world::World::new(1);
     estate.keyless("publish", &[]).ends(0);
     let new = SigningKey::rsa(2048);
