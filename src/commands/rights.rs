@@ -5,10 +5,13 @@
 //!                                                                 └─► new, left out, unused: shown
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+mod shown;
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
+use serde_json::json;
+
+use self::shown::show_new;
 use super::{objects::find_store, prompt};
 use crate::{
     cluster::{
@@ -19,7 +22,7 @@ use crate::{
     config::Settings,
     error::Result,
     federation::{Federation, Impossible, Right, Trial, Workload},
-    report::{Line, Report, Tone},
+    report::Report,
     secret_store::{
         Decision, LeftOut, Namespaces, Needs, StoreLogin, StoreName, decide, elsewhere, needs_namespaces,
         usage,
@@ -244,64 +247,6 @@ impl Rights {
         (self.listed.as_ref() != Some(&list) && !(self.listed.is_none() && list.is_empty())).then_some(list)
     }
 
-    pub(super) fn show(&self, report: &mut Report<'_>) {
-        if !self.decision.new.is_empty() {
-            show_new(&self.decision.new, self.listed.is_some(), report);
-            report.line(
-                "  not granted without a confirmation of its own: at the prompt, or --accept-new-secrets",
-            );
-        }
-        let mut left_out = self.left_out().peekable();
-        if left_out.peek().is_some() {
-            report.line(Line::whole(Tone::Title, "\nleft out"));
-        }
-        for LeftOut { object, why, .. } in left_out {
-            report.line(Line::marked(Tone::Warning, format_args!("! {object}: {why}")));
-        }
-        if !self.decision.unused.is_empty() {
-            report.line("\nlisted in store.secrets or store.rights, and used by no object");
-            for right in &self.decision.unused {
-                report.line(format_args!("= may {right}"));
-            }
-            report.line("  to take these rights back: --revoke-unused");
-        }
-    }
-
-    pub(super) fn shows_something(&self) -> bool {
-        !self.decision.new.is_empty() || self.left_out().next().is_some() || !self.decision.unused.is_empty()
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        let texts = |rights: &BTreeSet<Right>| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
-        json!({
-            "granted": texts(&self.possible()),
-            "new": self.decision.new.iter().map(|(right, need)| json!({
-                "right": right.to_string(), "because": need.because,
-            })).collect::<Vec<_>>(),
-            "leftOut": self.left_out().map(|it| json!({
-                "object": it.object, "why": it.why, "refusedByOperator": it.is_refused,
-            })).collect::<Vec<_>>(),
-            "unused": texts(&self.decision.unused),
-            "revoked": texts(&self.revoked),
-        })
-    }
-
-    /// How a run ends that left something out: what, and how to go on.
-    /// `flags`: those that name the stores of the run.
-    pub(super) fn say_what_is_missing(&self, flags: &str, report: &mut Report<'_>) {
-        if !self.decision.new.is_empty() {
-            let rights: Vec<_> = self.decision.new.keys().map(ToString::to_string).collect();
-            report.result(format_args!("\nleft out, as it was not confirmed: {}", rights.join(", ")));
-            report.result(format_args!("To grant it: keyless setup{flags} --accept-new-secrets"));
-        }
-        let objects: BTreeSet<_> =
-            self.left_out().filter(|it| !it.is_refused).map(|it| it.object.as_str()).collect();
-        if !objects.is_empty() {
-            let objects: Vec<_> = objects.into_iter().collect();
-            report.result(format_args!("\nleft out, for the reasons above: {}", objects.join(", ")));
-        }
-    }
-
     /// A right that could not be exercised for its own reasons.
     pub(super) fn note_broken(&mut self, right: &Right, why: &str) {
         self.leave_out(vec![Impossible {
@@ -388,18 +333,6 @@ pub(super) fn store_of(estate: &Estate, name: &StoreName) -> Store {
             "metadata": { "name": name.name(), "namespace": name.namespace() },
         })))
     })
-}
-
-fn show_new(new: &BTreeMap<Right, crate::secret_store::Need>, is_listed: bool, report: &mut Report<'_>) {
-    report.line(match is_listed {
-        true => "\nnew since the last confirmed list",
-        false => "\nnew: the store has not read this yet with what it logs in with now",
-    });
-    for (right, need) in new {
-        let because: Vec<_> = need.because.iter().map(String::as_str).collect();
-        report
-            .line(Line::marked(Tone::Good, format_args!("+ may {right}: because of {}", because.join(", "))));
-    }
 }
 
 /// The settings mean another place than the store reads: neither is taken for the other.

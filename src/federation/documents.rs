@@ -1,5 +1,7 @@
 //! PURE. What the publisher keeps up to date, by a token of its own ServiceAccount.
 
+use super::TrustedIssuer;
+
 /// What its login is there for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Publishes {
@@ -15,6 +17,22 @@ pub(crate) struct Documents {
     pub(crate) bucket: String,
     /// The objects by their whole names, e.g. `prod/openid/v1/jwks`.
     pub(crate) objects: Vec<String>,
+    /// Whether the issuer's URL is one of the store's own for these very objects, by its form alone. Otherwise it is a domain,
+    /// which may show any bucket: also the one before this one.
+    pub(crate) are_at_issuer: bool,
+}
+
+impl Documents {
+    /// Why the right to write others must stay, though the publisher of this run does not: `former` may be what relying
+    /// parties read. `None`: they read these.
+    pub(crate) fn why_former_stays(&self, issuer: &TrustedIssuer, former: &str) -> Option<String> {
+        (!self.are_at_issuer).then(|| {
+            format!(
+                "the issuer {issuer} is no URL of the bucket {} itself, and may still lead to {former}",
+                self.bucket
+            )
+        })
+    }
 }
 
 impl Publishes {

@@ -129,7 +129,8 @@ impl DocumentLocation {
     /// Both documents, in the bucket of this name.
     pub(crate) fn documents_in(&self, bucket: &str) -> Documents {
         let objects = [JWKS_PATH, DISCOVERY_PATH].map(|path| self.object(path));
-        Documents { bucket: bucket.to_owned(), objects: objects.into() }
+        let are_at_issuer = self.proof == Proof::Form;
+        Documents { bucket: bucket.to_owned(), objects: objects.into(), are_at_issuer }
     }
 
     /// The object's name in the bucket.
@@ -194,14 +195,18 @@ mod tests {
             (vec!["--bucket", "s3://b", "--issuer", "https://oidc.example.com"], s3, Proof::None),
             (vec!["--bucket", "file:///srv", "--issuer", "https://oidc.example.com"], None, Proof::None),
         ] {
-            assert_eq!(located(&arguments, bucket_url).unwrap().proof, proof, "{arguments:?}");
+            let location = located(&arguments, bucket_url).unwrap();
+            assert_eq!(location.proof, proof, "{arguments:?}");
+            assert_eq!(location.documents_in("b").are_at_issuer, proof == Proof::Form, "{arguments:?}");
         }
         // What is stated is not the bucket's own URL.
         let cli = Cli::try_parse_from(["keyless", "publish"].iter().chain(&cdn)).unwrap();
         let settings = Settings::resolve(&cli.common, None, |_| None).unwrap();
         let stated =
             DocumentLocation::of(&settings, "s3://b", Some("https://cdn.example.com"), &|_| Leads::Unknown);
-        assert_eq!(stated.unwrap().proof, Proof::Stated);
+        let stated = stated.unwrap();
+        assert_eq!(stated.proof, Proof::Stated);
+        assert!(!stated.documents_in("b").are_at_issuer, "a person says so");
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! PURE. A publisher that logs in to its store by a token of the cluster, through the issuer that it publishes: once the
 //! cluster signs with a key that is not public, no provider lets it in to publish that key. Another login has to.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use super::{Observation, Publication};
 use crate::{
-    bucket::Bucket,
+    bucket::{Bucket, KeylessWriter},
     cluster::Observed,
     error::{Code, Error},
     http::Answer,
     oidc::Claims,
     relying_party::Fetched,
+    warning::Warning,
 };
 
 /// What the login's token is signed with, and anonymous readers do not get.
@@ -72,8 +76,76 @@ pub(super) fn hint_if_locked_out(error: Error, observed: Option<&Observed>, jwks
 fn remedy(kid: &str) -> String {
     format!(
         "the cluster signs with {kid}, which is not public: a publisher that logs in with the cluster's own tokens is locked \
-         out. Run `keyless publish` once with a person's login, or sign with the former key until the new one is public"
+         out. {WAY_OUT}"
     )
+}
+
+const WAY_OUT: &str = "Run `keyless publish` once with a person's login, or sign with the former key until the new one is public";
+
+/// API servers whose tokens let no publisher in there: known before a publisher tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lockout {
+    /// Where it logs in.
+    at: String,
+    /// By the `kid` of what they sign with, which is not known there.
+    signers: BTreeMap<String, Vec<String>>,
+}
+
+impl Lockout {
+    /// `signs`: API servers, each with the `kid` that it signs with and that is not known there.
+    pub(super) fn of(at: String, signs: impl IntoIterator<Item = (String, String)>) -> Option<Self> {
+        let mut signers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (server, kid) in signs {
+            signers.entry(kid).or_default().push(server);
+        }
+        (!signers.is_empty()).then_some(Self { at, signers })
+    }
+
+    pub(crate) fn warning(&self) -> Warning {
+        let sign = |(kid, servers): (&String, &Vec<String>)| {
+            format!("{} at {}", kid.escape_debug(), servers.join(", "))
+        };
+        let sign: Vec<_> = self.signers.iter().map(sign).collect();
+        let text = format!(
+            "{} does not know the key that API servers sign new tokens with ({}): a publisher that logs in there with the \
+             cluster's own tokens is locked out as soon as it gets a new one. {WAY_OUT}",
+            self.at,
+            sign.join("; ")
+        );
+        Warning::new(Code::PublisherLockedOut, text)
+    }
+
+    /// For a program.
+    pub(crate) fn to_json(&self) -> Value {
+        let key = |(kid, servers): (&String, &Vec<String>)| json!({ "kid": kid, "servers": servers });
+        json!({ "at": self.at, "signingKeys": self.signers.iter().map(key).collect::<Vec<_>>() })
+    }
+}
+
+impl Publication<'_> {
+    /// Whether a publisher would be locked out of the bucket. `None` as well where no login is judged by what is public: a
+    /// stored key, a folder, a provider that is given keys.
+    pub(crate) fn lockout(&self, seen: &Observation) -> Option<Lockout> {
+        let is_judged = match self.bucket.keyless_writer() {
+            KeylessWriter::Through(_) | KeylessWriter::ByHand(_) => !self.settings.providers.give_keys(),
+            KeylessWriter::StoredKey | KeylessWriter::NoLogin => false,
+        };
+        let observed = seen.observed.as_ref().filter(|_| is_judged)?;
+        let tokens = observed.servers.iter().map(|server| (&server.address, server.token.claims()));
+        ahead(&self.bucket.to_string(), tokens, self.location.issuer.as_str(), &seen.seen)
+    }
+}
+
+/// Which of these tokens, each of one API server, the documents let in nowhere.
+fn ahead<'t>(
+    at: &str,
+    tokens: impl Iterator<Item = (&'t String, &'t Claims)>,
+    issuer: &str,
+    documents: &(Fetched, Fetched),
+) -> Option<Lockout> {
+    let unknown =
+        tokens.filter_map(|(server, token)| Some((server.clone(), foresee(token, issuer, documents)?.kid)));
+    Lockout::of(at.to_owned(), unknown)
 }
 
 #[cfg(test)]
@@ -120,6 +192,33 @@ mod tests {
         let found = foresee(&token(ISSUER, Some("c")), ISSUER, &seen);
         assert_eq!(found, Some(LockedOut { kid: "c".to_owned(), public }));
         assert_eq!(foresee(&token(ISSUER, Some("b")), ISSUER, &seen), None);
+    }
+
+    #[test]
+    fn lockout_is_known_ahead() {
+        let seen = documents(&discovery(), &json!({ "keys": [{ "kid": "a" }] }));
+        let [old, new, other, nameless] = [
+            token(ISSUER, Some("a")),
+            token(ISSUER, Some("b")),
+            token("https://other.example.com", Some("b")),
+            token(ISSUER, None),
+        ];
+        let names = ["1:6443", "2:6443", "3:6443"].map(str::to_owned);
+        let of = |tokens: &[&Claims], seen: &(Fetched, Fetched)| {
+            ahead("gs://acme", names.iter().zip(tokens.iter().copied()), ISSUER, seen)
+        };
+        assert_eq!(of(&[&old, &other, &nameless], &seen), None);
+        assert_eq!(of(&[], &seen), None);
+        // What is public is not known.
+        assert_eq!(of(&[&new], &(answer("d", 404, ""), seen.1.clone())), None);
+        let found = of(&[&new, &old, &new], &seen).unwrap();
+        let signing = json!([{ "kid": "b", "servers": ["1:6443", "3:6443"] }]);
+        assert_eq!(found.to_json(), json!({ "at": "gs://acme", "signingKeys": signing }));
+        let warning = found.warning();
+        assert_eq!(warning.code, Code::PublisherLockedOut);
+        for named in ["gs://acme", "b at 1:6443, 3:6443", WAY_OUT] {
+            assert!(warning.message.contains(named), "{named}: {}", warning.message);
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(crate) use self::{
     given::{Given, GivenPlan, Kept, Known},
     history::History,
     keep::served,
+    lockout::Lockout,
     plan::PublicationPlan,
 };
 use self::{

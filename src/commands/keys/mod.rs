@@ -19,6 +19,7 @@ use crate::{
     config::Settings,
     error::{Code, Error, Result},
     http::Http,
+    publication::Lockout,
     report::Report,
     rotation::advice::Next,
     target,
@@ -58,6 +59,7 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
         report.warning(&note);
     }
     looked.failures.iter().for_each(|note| report.warning(note));
+    looked.lockouts.iter().for_each(|lockout| report.warning(&lockout.warning()));
     let (longest, tokens) = (history.policy().longest_token, looked.tokens.as_ref());
     let recorded = history.judged.ledger.longest_token(&history.look);
     report.line(format_args!("\n{}", tokens::line(longest, tokens, recorded)));
@@ -73,13 +75,14 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
             "keys": rows.iter().map(Row::to_json).collect::<Vec<_>>(),
             "servers": history.look.servers,
             "complete": complete,
+            "lockedOut": looked.lockouts.iter().map(Lockout::to_json).collect::<Vec<_>>(),
             "longestToken": tokens::to_json(longest, tokens, recorded),
             "next": next,
         }),
     );
     Ok(match () {
         () if !looked.failures.is_empty() => Exit::Incomplete,
-        () if history.alarms() => Exit::Found,
+        () if history.alarms() || !looked.lockouts.is_empty() => Exit::Found,
         () if !complete => Exit::Incomplete,
         () => Exit::Clean,
     })
@@ -99,6 +102,8 @@ pub(super) struct Count {
     pub(super) whole: bool,
     /// There is a next step for one of them.
     pub(super) pending: bool,
+    /// Where a publisher is kept out.
+    pub(super) lockouts: Vec<Lockout>,
 }
 
 /// As the list says, in numbers. Nothing is written.
@@ -121,6 +126,7 @@ pub(super) async fn count(
         alarms: count(Row::is_alarm),
         whole: history.look.whole && looked.failures.is_empty(),
         pending: count(|row| !matches!(row.next, Next::Nothing | Next::Leaves)) > 0,
+        lockouts: looked.lockouts,
     })
 }
 

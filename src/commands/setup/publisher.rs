@@ -239,7 +239,7 @@ fn refuse_names(documents: &Documents) -> Result<()> {
     let is_plain = |name: &str, more: &[u8]| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
     };
-    let Documents { bucket, objects } = documents;
+    let Documents { bucket, objects, .. } = documents;
     let (odd, what) = match objects.iter().find(|object| !is_plain(object, b"-_.~/")) {
         // What names the bucket begins what names its objects.
         None if !is_plain(bucket, b"-_.") => (bucket, "bucket"),
@@ -269,8 +269,11 @@ mod tests {
 
     #[test]
     fn odd_names_get_into_no_policy() {
-        let documents =
-            |bucket: &str, object: &str| Documents { bucket: bucket.into(), objects: vec![object.into()] };
+        let documents = |bucket: &str, object: &str| Documents {
+            bucket: bucket.into(),
+            objects: vec![object.into()],
+            are_at_issuer: true,
+        };
         assert!(
             refuse_names(&documents("acme-oidc_1.x", "prod/~a/.well-known/openid-configuration")).is_ok()
         );

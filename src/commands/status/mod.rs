@@ -133,7 +133,7 @@ fn credentials(inventory: &Inventory) -> Credentials {
 
 impl From<keys::Count> for Keys {
     fn from(count: keys::Count) -> Self {
-        let keys::Count { live, public, former, alarms, whole, pending } = count;
-        Self::Counted { live, public, former, alarms, whole, pending }
+        let keys::Count { live, public, former, alarms, whole, pending, lockouts } = count;
+        Self::Counted { live, public, former, alarms, whole, pending, lockouts }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::next::next;
 use crate::{
+    publication::Lockout,
     report::{Line, Tone},
     target::ClusterTarget,
 };
@@ -56,6 +57,8 @@ pub(super) enum Keys {
         whole: bool,
         /// Whether `keyless keys` names a next step.
         pending: bool,
+        /// Where a publisher is kept out.
+        lockouts: Vec<Lockout>,
     },
 }
 
@@ -135,6 +138,9 @@ impl Page {
         say("Cluster", self.cluster_in_words());
         say("Issuer", self.documents.in_words(Documents::in_words));
         say("Keys", self.keys.in_words(Keys::in_words));
+        if let Part::Seen(Keys::Counted { lockouts, .. }) = &self.keys {
+            lockouts.iter().for_each(|lockout| say("", lockout.warning().message));
+        }
         say("Provider", self.account.clone().unwrap_or_else(|| "none is named by the settings".to_owned()));
         say("Stores", self.stores.in_words(Stores::in_words));
         if let Part::Seen(stores) = &self.stores {
@@ -247,9 +253,10 @@ impl Keys {
     fn to_json(&self) -> Value {
         match self {
             Self::NotPublished => json!({ "state": "none" }),
-            Self::Counted { live, public, former, alarms, whole, .. } => json!({
+            Self::Counted { live, public, former, alarms, whole, lockouts, .. } => json!({
                 "state": if *whole { "counted" } else { "partial" },
                 "live": live, "livePublic": public, "formerPublic": former, "alarms": alarms,
+                "lockedOut": lockouts.iter().map(Lockout::to_json).collect::<Vec<_>>(),
             }),
         }
     }

@@ -27,7 +27,7 @@ fn read(failed: usize, open: usize) -> Part<Documents> {
 }
 
 fn counted(live: usize, public: usize, alarms: usize, whole: bool) -> Part<Keys> {
-    Part::Seen(Keys::Counted { live, public, former: 0, alarms, whole, pending: false })
+    Part::Seen(Keys::Counted { live, public, former: 0, alarms, whole, pending: false, lockouts: Vec::new() })
 }
 
 fn store(login: Login) -> Part<Stores> {

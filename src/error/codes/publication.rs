@@ -252,6 +252,11 @@ macro_rules! publication {
                 causes "The bucket is at Azure, behind a token service of its own, or a folder."
                 remedy "Give it by hand as docs/cronjob.md describes, and leave out --publisher and \
                     cluster.publisher.";
+            PublisherLockedOut "publisher-locked-out"
+                "The cluster signs with a key that is not known where its publisher logs in."
+                causes "An API server signs with a new key that was not published before."
+                remedy "Run `keyless publish` once with a person's login, or sign with the former key until \
+                    the new one is public. Next time, publish the key first: `keyless keys add FILE`.";
             PublisherNoStore "publisher-no-store"
                 "The publisher gets its rights together with a store, and the run has no store to set up."
                 causes "No store is known to log in with a stored credential, and none is named."

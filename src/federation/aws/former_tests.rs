@@ -13,7 +13,7 @@ const NOW: &str = "keyless-system/keyless";
 
 fn documents(bucket: &str) -> Documents {
     let objects = ["prod/openid/v1/jwks", "prod/.well-known/openid-configuration"];
-    Documents { bucket: bucket.into(), objects: objects.map(str::to_owned).into() }
+    Documents { bucket: bucket.into(), objects: objects.map(str::to_owned).into(), are_at_issuer: true }
 }
 
 fn publisher(account: &str) -> Workload {

@@ -276,11 +276,13 @@ impl Federation for Aws {
                 }
                 Err(error) => return Err(error),
             };
-            match plan::plan_workload(&aws.settings, want, workload, role.as_ref(), before.clone()) {
+            let (settings, have) = (&aws.settings, role.as_ref());
+            match plan::plan_workload(settings, want, workload, have, before.clone()) {
                 Ok(changes) => {
                     let names = changes.iter().map(|change| change.step.name.clone());
                     plan.own.extend(names.map(|name| (name, workload.account.clone())));
                     plan.changes.extend(changes.into_iter().map(|change| change.map(|step| aws.act(step))));
+                    plan.notes.extend(plan::former_documents_stay(settings, want, workload, have));
                 }
                 Err(error) => plan.refused.push((workload.account.clone(), error)),
             }

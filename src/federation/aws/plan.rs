@@ -13,14 +13,15 @@ use super::{
     wanted::{self, mark, ownership, provider_arn, role_arn},
 };
 use crate::{
-    error::Result,
+    error::{Code, Result},
     federation::{
-        Trust, Workload,
+        Documents, Trust, Workload,
         resource::{change, in_turn, leave},
     },
     plan::{
         self, Action, Desired, FieldChange, Fit, Gate, Permits, UNCHANGED, USED, decide, ownership::Ownership,
     },
+    warning::Warning,
 };
 
 /// Why one of ours is updated.
@@ -72,8 +73,8 @@ pub(super) fn plan_workload(
     have: Option<&Role>,
     before: Option<String>,
 ) -> Result<Vec<Planned>> {
-    let mut changes =
-        vec![plan_role(settings, want, workload, have)?, plan_policy(settings, want, workload, have)?];
+    let mut changes = vec![plan_role(settings, want, workload, have)?];
+    changes.extend(plan_policy(settings, want, workload, have)?);
     in_turn(&mut changes.iter_mut().collect::<Vec<_>>(), before);
     Ok(changes)
 }
@@ -137,13 +138,16 @@ fn plan_policy(
     want: &Trust,
     workload: &Workload,
     have: Option<&Role>,
-) -> Result<Planned> {
+) -> Result<Vec<Planned>> {
     let object = policy_object(settings);
     // An earlier step of the plan may write it.
     let trust = wanted::trust(settings, want, &workload.subject()?);
     let have_statements = statements(settings, have)?;
     let held = held(settings, workload, have, &have_statements);
-    let (given, kept) = policy::given_and_kept(workload, settings, &held)?;
+    let (asked, kept) = policy::given_and_kept(workload, settings, &held)?;
+    let former = policy::of_former_documents(workload, settings, &held);
+    // What relying parties read must be kept up to date: the new right first, the former one goes by a step of its own.
+    let given: BTreeSet<_> = asked.union(&former).cloned().collect();
     let others = &have_statements.others;
     let wanted = policy::document(settings, &given, others)?;
     let stays = match kept.is_empty() {
@@ -181,7 +185,14 @@ fn plan_policy(
         let others = || Some(Value::from(others.clone()));
         fields.push(FieldChange::new("statements that keyless did not write", others(), others()));
     }
-    Ok(match action {
+    let narrowed = match have.zip(workload.documents()).filter(|_| !former.is_empty()) {
+        Some((have, documents)) if documents.are_at_issuer => {
+            let before = Before::of(have).or_trust(&trust).or_policy(Some(&wanted));
+            Some(narrow(settings, documents, (shown(&given), &asked, others), before)?)
+        }
+        _ => None,
+    };
+    let first = match action {
         Action::NoOp if given.is_empty() => {
             leave(&object, format!("no secret is named yet: it gives nothing{also}"))
         }
@@ -197,6 +208,11 @@ fn plan_policy(
                 Action::Create if workload.publishes.is_some() => {
                     "the publisher writes exactly these two documents, nothing else".to_owned()
                 }
+                _ if !former.is_empty() => {
+                    format!(
+                        "{DIFFERS}; the former documents may still be read: the right to write them stays for now{also}"
+                    )
+                }
                 Action::Create => "exactly what the objects of the cluster ask for, nothing else".to_owned(),
                 _ => format!("{DIFFERS}{stays}{also}"),
             };
@@ -204,7 +220,51 @@ fn plan_policy(
             let step = Step::PutPolicy { document: wanted, before: before.map(Box::new) };
             change(action, &object, why, fields, step).requires(format!("iam:PutRolePolicy on {arn}"))
         }
-    })
+    };
+    Ok([first].into_iter().chain(narrowed).collect())
+}
+
+/// Takes back the right to write former documents: they are read until every API server signs as the issuer of this run.
+/// That relying parties then read the others is known by now.
+fn narrow(
+    settings: &Settings,
+    documents: &Documents,
+    (before, asked, others): (Option<Value>, &BTreeSet<policy::Given>, &[Value]),
+    seen: Before,
+) -> Result<Planned> {
+    // The step before it is about the same policy.
+    let object = format!("{}, former documents", policy_object(settings));
+    let why = format!("the publisher writes to s3://{} instead", documents.bucket);
+    let field = FieldChange::new("policy", before, Some(policy::shown(asked).into()));
+    let document = policy::document(settings, asked, others)?;
+    let step = Step::PutPolicy { document, before: Some(Box::new(seen)) };
+    let mut change = change(Action::Update, &object, why, vec![field], step)
+        .requires(format!("iam:PutRolePolicy on {}", role_arn(settings)));
+    change.step.gate = Some(Gate::AfterIssuerSwitch);
+    Ok(change)
+}
+
+/// Why the publisher still can write former documents, and how a person takes that back; `None`: it cannot, or a step of the
+/// plan does it.
+pub(super) fn former_documents_stay(
+    settings: &Settings,
+    want: &Trust,
+    workload: &Workload,
+    have: Option<&Role>,
+) -> Option<Warning> {
+    let documents = workload.documents()?;
+    let held = held(settings, workload, have, &statements(settings, have).ok()?);
+    let former = policy::of_former_documents(workload, settings, &held);
+    let objects: BTreeSet<_> = former.iter().map(|(object, _)| object.as_str()).collect();
+    let objects = Vec::from_iter(objects).join(" and ").escape_debug().to_string();
+    let why = documents.why_former_stays(&want.issuer, &objects).filter(|_| !former.is_empty())?;
+    let text = format!(
+        "the right of the role {} to write {objects} stays: {why}; if nothing needs it, remove the policy by hand{}, then run \
+         setup again, which grants what the publisher writes now",
+        settings.role,
+        wanted::removal_of_policy(&settings.role)
+    );
+    Some(Warning::new(Code::TrustLeft, text))
 }
 
 /// What the policy says.

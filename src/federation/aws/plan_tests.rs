@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Code,
-    federation::{After, TrustedIssuer, further, workload},
+    federation::{After, Publishes, TrustedIssuer, further, workload},
     oidc::{KeySet, keys_from_pem},
 };
 
@@ -242,4 +242,91 @@ fn teardown_takes_only_our_own() {
     assert!(after(&foreign, &[])[..2].iter().all(|(after, _)| *after == After::Stays));
     let others = Role { mark: Some("managed by keyless in cluster other for x".into()), ..role };
     assert!(after(&others, &[])[..2].iter().all(|(after, _)| *after == After::OfAnotherCluster));
+}
+
+/// The publisher of these documents.
+fn publisher(bucket: &str, are_at_issuer: bool) -> Workload {
+    let objects = ["prod/openid/v1/jwks", "prod/.well-known/openid-configuration"].map(str::to_owned);
+    let documents = Documents { bucket: bucket.into(), objects: objects.into(), are_at_issuer };
+    Workload::publisher("keyless-system/keyless".parse().unwrap(), Publishes::Documents(documents))
+}
+
+/// Its role, with a right on the documents in these buckets.
+fn writing(buckets: &[&str]) -> Role {
+    let want = trust();
+    let of = |bucket: &&str| policy::of_documents(publisher(bucket, true).documents().unwrap(), &settings());
+    let given = buckets.iter().flat_map(of).collect();
+    Role {
+        trust: Some(wanted::trust(&settings(), &want, &publisher("new", true).subject().unwrap())),
+        mark: Some(mark(&want)),
+        policy: Some(Some(policy::document(&settings(), &given, &[]).unwrap())),
+        others: Vec::new(),
+    }
+}
+
+/// What is written as the policy, and what each step waits for.
+fn written(workload: &Workload, have: &Role) -> Vec<(Value, Option<Gate>)> {
+    let changes = plan_workload(&settings(), &trust(), workload, Some(have), None).unwrap();
+    let written = changes.into_iter().filter_map(|change| match change.act? {
+        Step::PutPolicy { document, .. } => Some((document, change.step.gate)),
+        other => panic!("{other:?}"),
+    });
+    written.collect()
+}
+
+fn policy_of(role: Role) -> Value {
+    role.policy.flatten().unwrap()
+}
+
+#[test]
+fn former_documents_are_written_until_switch() {
+    let at_issuer = publisher("new", true);
+    let (both, new) = (policy_of(writing(&["old", "new"])), policy_of(writing(&["new"])));
+    let later = Some(Gate::AfterIssuerSwitch);
+    let first = written(&at_issuer, &writing(&["old"]));
+    assert_eq!(first, [(both, None), (new.clone(), later)]);
+    // Before the switch once more, and after it.
+    assert_eq!(written(&at_issuer, &writing(&["old", "new"])), [(new, later)]);
+    assert_eq!(written(&at_issuer, &writing(&["new"])), []);
+    assert!(former_documents_stay(&settings(), &trust(), &at_issuer, Some(&writing(&["old"]))).is_none());
+    let changes = plan_workload(&settings(), &trust(), &at_issuer, Some(&writing(&["old"])), None).unwrap();
+    let [_, grant, narrow] = &changes[..] else { panic!("{}", changes.len()) };
+    assert_eq!(narrow.step.depends_on, [grant.step.name.clone()]);
+    assert_eq!(grant.step.fields[0].after, narrow.step.fields[0].before);
+    assert!(narrow.step.fields[0].before.as_ref().unwrap().to_string().contains(":::old/"));
+    assert!(!narrow.step.fields[0].after.as_ref().unwrap().to_string().contains(":::old/"));
+    // What the first one writes is what the second one expects.
+    let Some(Step::PutPolicy { before: Some(before), .. }) = &narrow.act else { panic!() };
+    assert!(before.differs(&writing(&["old", "new"])).is_empty());
+    assert_eq!(before.differs(&writing(&["old", "new", "third"])), ["its policy"]);
+}
+
+/// A domain may show any bucket.
+#[test]
+fn former_documents_behind_domain_stay() {
+    let domain = publisher("new", false);
+    let both = policy_of(writing(&["old", "new"]));
+    assert_eq!(written(&domain, &writing(&["old"])), [(both, None)]);
+    assert_eq!(written(&domain, &writing(&["old", "new"])), []);
+    for have in [writing(&["old"]), writing(&["old", "new"])] {
+        let warning = former_documents_stay(&settings(), &trust(), &domain, Some(&have)).unwrap();
+        assert_eq!(warning.code, Code::TrustLeft);
+        for named in [
+            ISSUER,
+            "may still lead to arn:aws:s3:::old/prod/",
+            "aws iam delete-role-policy --role-name eso --policy-name keyless",
+            "run setup again",
+        ] {
+            assert!(warning.message.contains(named), "{named}: {}", warning.message);
+        }
+    }
+    for have in [Some(writing(&["new"])), None] {
+        assert!(former_documents_stay(&settings(), &trust(), &domain, have.as_ref()).is_none());
+    }
+    // What was no document goes at once, as before.
+    let mut given = policy::of_documents(domain.documents().unwrap(), &settings());
+    given.extend(policy::gives(&trust().workloads[0].rights, &settings()).unwrap());
+    let reads =
+        Role { policy: Some(Some(policy::document(&settings(), &given, &[]).unwrap())), ..writing(&[]) };
+    assert_eq!(written(&domain, &reads), [(policy_of(writing(&["new"])), None)]);
 }

@@ -186,6 +186,17 @@ pub(super) fn kms_via(settings: &Settings) -> Value {
     json!({ "StringEquals": { "kms:ViaService": via } })
 }
 
+/// Documents that the publisher could write before those of this run.
+pub(super) fn of_former_documents(
+    workload: &Workload,
+    settings: &Settings,
+    held: &BTreeSet<Given>,
+) -> BTreeSet<Given> {
+    let Some(documents) = workload.documents() else { return BTreeSet::new() };
+    let now = of_documents(documents, settings);
+    held.iter().filter(|it| is_of_documents(it) && !now.contains(*it)).cloned().collect()
+}
+
 /// What becomes of what the policy gives: all that it shall give, and the part of it that this run does not ask for.
 pub(super) fn given_and_kept(
     workload: &Workload,

@@ -146,15 +146,24 @@ fn of_publisher(role: &str) -> String {
 
 /// How a person removes a role, in brackets.
 pub(super) fn removal(role: &str) -> String {
-    // What IAM takes as a name of a role; another one is put into no command.
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    match role.bytes().all(is_plain) {
-        true => format!(
-            " (`aws iam delete-role-policy --role-name {role} --policy-name {}`, then `aws iam delete-role --role-name {role}`)",
-            policy::NAME
-        ),
+    match is_plain(role) {
+        true => format!(" ({}, then `aws iam delete-role --role-name {role}`)", deletion_of_policy(role)),
         false => String::new(),
     }
+}
+
+/// How a person removes its policy alone, in brackets.
+pub(super) fn removal_of_policy(role: &str) -> String {
+    if is_plain(role) { format!(" ({})", deletion_of_policy(role)) } else { String::new() }
+}
+
+fn deletion_of_policy(role: &str) -> String {
+    format!("`aws iam delete-role-policy --role-name {role} --policy-name {}`", policy::NAME)
+}
+
+/// What IAM takes as a name of a role; another one is put into no command.
+fn is_plain(role: &str) -> bool {
+    role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
 }
 
 /// What a role is there for, for people who find it.

@@ -44,6 +44,23 @@ fn condition(want: &Trust, documents: &Documents) -> Condition {
     }
 }
 
+/// The objects of this bucket that a condition names; `None`: it is not as keyless writes one.
+pub(super) fn objects_of(condition: &Condition, bucket: &str) -> Option<Vec<String>> {
+    let begin = format!("projects/_/buckets/{bucket}/objects/");
+    let object = |part: &str| {
+        let name: String = serde_json::from_str(part.strip_prefix("resource.name == ")?).ok()?;
+        name.strip_prefix(&begin).filter(|object| !object.is_empty()).map(str::to_owned)
+    };
+    let objects = condition.expression.split(" || ").map(object).collect();
+    if condition.title == TITLE { objects } else { None }
+}
+
+/// Whether keyless wrote it for other documents in this bucket. Relying parties may still read them: see [`super::former`].
+pub(super) fn names_others(condition: &Condition, documents: &Documents) -> bool {
+    let objects = objects_of(condition, &documents.bucket).unwrap_or_default();
+    objects.iter().any(|object| !documents.objects.contains(object))
+}
+
 /// The conditions that keyless wrote, each with whose it is.
 fn marked(policy: &Policy, principal: &str, cluster_id: &str) -> Vec<(Condition, Ownership)> {
     let ownership = |condition: &Condition| {
@@ -55,12 +72,18 @@ fn marked(policy: &Policy, principal: &str, cluster_id: &str) -> Vec<(Condition,
     all.filter(|(owner, _)| *owner != Ownership::Foreign).map(|(owner, it)| (it, owner)).collect()
 }
 
-/// Whom else keyless let write for this cluster: publishers before this one.
-fn former(policy: &Policy, principal: &str, cluster_id: &str) -> BTreeMap<String, Vec<Condition>> {
+/// Whom else keyless let write for this cluster: publishers before this one. `documents`: none but those.
+fn former(
+    policy: &Policy,
+    principal: &str,
+    cluster_id: &str,
+    documents: Option<&Documents>,
+) -> BTreeMap<String, Vec<Condition>> {
     let mut former: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
     for (member, condition) in policy.conditional(WRITER) {
         let is_ours = Owner::of(Mark::parse(&condition.description), cluster_id) == Owner::This;
-        if is_ours && member != principal {
+        let is_about = documents.is_none_or(|documents| !names_others(&condition, documents));
+        if is_ours && is_about && member != principal {
             former.entry(member).or_default().push(condition);
         }
     }
@@ -80,7 +103,7 @@ pub(super) fn plan(
     let none = Policy::default();
     let policy = state.policy(&holder).unwrap_or(&none);
     let mut changes = vec![present(want, workload, documents, principal, (policy, state))?];
-    for (member, old) in former(policy, principal, &want.cluster_id) {
+    for (member, old) in former(policy, principal, &want.cluster_id, Some(documents)) {
         let object = format!("{WRITER} on the {} from {}", shown(&holder, state), short(&member));
         let step = step(Action::Revoke, object, "it is not the publisher any more")
             .requires(needs_of(&holder, state));
@@ -116,7 +139,8 @@ fn present(
     if let Some((condition, _)) = others.first() {
         return Err(of_another_cluster(workload, documents, condition));
     }
-    let ours: Vec<_> = ours.into_iter().map(|(condition, _)| condition).collect();
+    let ours = ours.into_iter().map(|(condition, _)| condition);
+    let (others, ours): (Vec<_>, Vec<_>) = ours.partition(|condition| names_others(condition, documents));
     let observed = match ours.as_slice() {
         [] => Observed::Absent,
         ours => Observed::active(Ownership::This, Fit::of(*ours == [wanted.clone()])),
@@ -128,7 +152,7 @@ fn present(
         Err(_) => return Ok(leave(object, UNCHANGED)),
     };
     let mut why = format!("the publisher writes {}", names(documents));
-    if policy.conditions(WRITER, principal).len() > ours.len() {
+    if policy.conditions(WRITER, principal).len() > ours.len() + others.len() {
         why.push_str("; a binding with another condition, which keyless did not make, is left beside it");
     }
     let before = ours.iter().map(|condition| condition.expression.as_str()).collect::<Vec<_>>().join(", ");
@@ -172,7 +196,7 @@ pub(super) fn withdraw(
         let ours: Vec<_> = ours.into_iter().map(|(condition, _)| condition).collect();
         all.push(part(Ownership::This, principal, ours, ""));
     }
-    for (member, old) in former(policy, principal, &want.cluster_id) {
+    for (member, old) in former(policy, principal, &want.cluster_id, None) {
         all.push(part(Ownership::This, &member, old, ""));
     }
     if let Some((condition, owner)) = others.into_iter().next() {
@@ -242,7 +266,7 @@ fn of_another_cluster(workload: &Workload, documents: &Documents, condition: &Co
     ))
 }
 
-fn names(documents: &Documents) -> String {
+pub(super) fn names(documents: &Documents) -> String {
     documents.objects.join(" and ").escape_debug().to_string()
 }
 

@@ -13,7 +13,7 @@ const ME: &str = "principal://iam.googleapis.com/projects/123456789012/locations
 
 fn documents() -> Documents {
     let objects = ["openid/v1/jwks", ".well-known/openid-configuration"].map(|path| format!("p/{path}"));
-    Documents { bucket: "acme".to_owned(), objects: objects.into() }
+    Documents { bucket: "acme".to_owned(), objects: objects.into(), are_at_issuer: true }
 }
 
 fn publisher() -> Workload {
@@ -47,7 +47,11 @@ fn condition_names_two_objects_only() {
     );
     assert!(wanted.description.chars().count() <= 256 && wanted.title.len() <= 100);
     // A quote in a name ends no text.
-    let odd = Documents { bucket: "acme".to_owned(), objects: vec![r#"a" || true || ""#.to_owned()] };
+    let odd = Documents {
+        bucket: "acme".to_owned(),
+        objects: vec![r#"a" || true || ""#.to_owned()],
+        ..documents()
+    };
     let odd = condition(&right().want, &odd).expression;
     assert_eq!(odd, r#"resource.name == "projects/_/buckets/acme/objects/a\" || true || \"""#);
 }
@@ -82,6 +86,25 @@ fn own_binding_is_set_right() {
         policy.grant_if(binding.role, &binding.member, &old, &new);
         assert_eq!(policy.conditions(WRITER, ME), [new], "{bindings}");
     }
+}
+
+/// They may still be read: what becomes of that right is decided apart.
+#[test]
+fn right_on_other_documents_stays_beside() {
+    let mark = mark(CLUSTER, ISSUER);
+    let mine = condition(&right().want, &documents()).expression;
+    let other = mine.replace("objects/p/", "objects/q/");
+    let case = with(&json!([binding(&mark, &other)]));
+    let change = planned(&case).unwrap();
+    assert_eq!(change.step.action, Action::Grant);
+    assert!(!change.step.reason.contains("left beside it"), "{:?}", change.step);
+    assert_eq!(done(&case).conditions(WRITER, ME).len(), 2);
+    let both = with(&json!([binding(&mark, &other), binding(&mark, &mine)]));
+    assert!(!planned(&both).unwrap().is_pending());
+    let mut theirs = binding(&mark, &other);
+    theirs["members"] = json!(["principal://a"]);
+    let all = plan(&case.want, &publisher(), &documents(), ME, &with(&json!([theirs])).state).unwrap();
+    assert_eq!(all.len(), 1, "the former publisher's");
 }
 
 #[test]

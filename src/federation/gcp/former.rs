@@ -1,22 +1,25 @@
-//! Buckets that this cluster's publisher could write before the one that a run is about: the right on each is a binding of
-//! that bucket alone, and stays there until it is taken back. Google's own list of buckets tells where to look; what a
-//! bucket's policy says decides. What may be such a right and is not known to be stays and is named.
+//! Documents that this cluster's publisher could write before those that a run is about: in other buckets, or elsewhere in
+//! the same one. The right on each is a binding of that bucket alone, and stays there until it is taken back. Google's own
+//! list of buckets tells where to look; what a bucket's policy says decides. What may be such a right and is not known to be
+//! stays and is named. So does a right on documents that relying parties may still read.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
 use super::{
     Binding, Gcp, Planned, Step,
     bindings::{needs_of, short, shown},
-    documents::{TITLE, WRITER},
+    documents::{WRITER, names, names_others, objects_of},
     observe::{AT_ONCE, PAGES},
     state::{Holder, State},
 };
 use crate::{
     error::{Code, Result},
-    federation::{Documents, Plan, Trust, resource::step},
+    federation::{Documents, Plan, Trust, Workload, resource::step},
     google::{Condition, Outcome, Policy},
     plan::{
-        Action, Change, Desired, Fit, Gate, Observed, decide,
+        Action, Change, Desired, FieldChange, Fit, Gate, Observed, decide,
         ownership::{Mark, Owner, Ownership},
     },
     shell,
@@ -28,10 +31,19 @@ const NAMED: usize = 5;
 
 /// What one member's binding on a bucket is.
 enum Found {
-    /// keyless let this very publisher write there, under these conditions.
-    Goes(Vec<Condition>),
+    /// keyless let this member write there, under these conditions.
+    Goes { member: String, conditions: Vec<Condition> },
     /// It may be keyless's, and stays: whose it is, and why it stays.
     Stays { member: String, why: &'static str },
+}
+
+/// The publisher of this run.
+struct Publisher<'a> {
+    want: &'a Trust,
+    workload: &'a Workload,
+    documents: &'a Documents,
+    state: &'a State,
+    principal: String,
 }
 
 impl Gcp {
@@ -45,6 +57,11 @@ impl Gcp {
         let publisher = want.workloads.iter().find_map(|it| Some((it, it.documents()?)));
         let Some((workload, documents)) = publisher else { return Ok(()) };
         let principal = state.ids.principal(&state.project.number, &workload.subject()?);
+        let publisher = Publisher { want, workload, documents, state, principal };
+        if let Some(policy) = state.policy(&Holder::Bucket(documents.bucket.clone())) {
+            let found = find_here(policy, documents, &want.cluster_id);
+            self.plan_found(&publisher, &documents.bucket, policy, found, plan);
+        }
         let own = state.project.number.to_string();
         let of_bucket = state.bucket_project.iter().map(ToString::to_string).filter(|other| *other != own);
         for project in [state.project.id.clone()].into_iter().chain(of_bucket) {
@@ -71,29 +88,46 @@ impl Gcp {
                         continue;
                     }
                 };
-                for found in find(&policy, &bucket, &principal, &want.cluster_id) {
-                    match found {
-                        Found::Stays { member, why } => plan.notes.push(stays(&bucket, &member, why)),
-                        Found::Goes(old) => {
-                            let binding = Binding {
-                                holder: Holder::Bucket(bucket.clone()),
-                                role: WRITER,
-                                member: principal.clone(),
-                                seen: Some(policy.clone()),
-                            };
-                            let after = plan.changes.iter().filter(|change| change.is_pending());
-                            let after = after.map(|change| change.step.name.clone()).collect();
-                            let Some(change) = goes(documents, state, binding, old, after) else { continue };
-                            plan.own.insert(change.step.name.clone(), workload.account.clone());
-                            plan.changes.push(change.map(|step| self.act(step)));
-                        }
-                    }
-                }
+                let found = find(&policy, &bucket, &publisher.principal, &want.cluster_id);
+                self.plan_found(&publisher, &bucket, &policy, found, plan);
             }
             let (buckets, why) = unseen;
             plan.notes.extend(why.map(|why| not_looked_at(&buckets, &why)));
         }
         Ok(())
+    }
+
+    /// What was found in one bucket.
+    fn plan_found<'p>(
+        &'p self,
+        publisher: &Publisher<'_>,
+        bucket: &str,
+        policy: &Policy,
+        found: Vec<Found>,
+        plan: &mut Plan<'p>,
+    ) {
+        let Publisher { want, workload, documents, state, .. } = publisher;
+        for found in found {
+            let (member, conditions) = match found {
+                Found::Stays { member, why } => {
+                    plan.notes.push(stays(bucket, &member, why, documents));
+                    continue;
+                }
+                Found::Goes { member, conditions } => (member, conditions),
+            };
+            let before = read_before(bucket, &conditions, documents);
+            if let Some(why) = documents.why_former_stays(&want.issuer, &before) {
+                plan.notes.push(stays(bucket, &member, &why, documents));
+                continue;
+            }
+            let holder = Holder::Bucket(bucket.to_owned());
+            let binding = Binding { holder, role: WRITER, member, seen: Some(policy.clone()) };
+            let after = plan.changes.iter().filter(|change| change.is_pending());
+            let after = after.map(|change| change.step.name.clone()).collect();
+            let Some(change) = goes(documents, state, binding, conditions, after) else { continue };
+            plan.own.insert(change.step.name.clone(), workload.account.clone());
+            plan.changes.push(change.map(|step| self.act(step)));
+        }
     }
 
     /// The names of a project's buckets, and whether these are all.
@@ -128,12 +162,12 @@ impl Gcp {
 
 /// PURE. What a bucket's policy says of former publishers of this cluster. `principal`: the publisher of this run.
 fn find(policy: &Policy, bucket: &str, principal: &str, cluster_id: &str) -> Vec<Found> {
-    let (mut goes, mut found) = (Vec::new(), Vec::new());
+    let (mut conditions, mut found) = (Vec::new(), Vec::new());
     for (member, condition) in policy.conditional(WRITER) {
         let is_publisher = member == principal;
         let why = match Owner::of(Mark::parse(&condition.description), cluster_id) {
-            Owner::This if is_publisher && is_as_written(&condition, bucket) => {
-                goes.push(condition);
+            Owner::This if is_publisher && objects_of(&condition, bucket).is_some() => {
+                conditions.push(condition);
                 continue;
             }
             Owner::This if is_publisher => "its condition is not as keyless writes it",
@@ -143,24 +177,37 @@ fn find(policy: &Policy, bucket: &str, principal: &str, cluster_id: &str) -> Vec
         };
         found.push(Found::Stays { member, why });
     }
-    if !goes.is_empty() {
-        found.push(Found::Goes(goes));
+    if !conditions.is_empty() {
+        found.push(Found::Goes { member: principal.to_owned(), conditions });
     }
     found
 }
 
-/// Whether keyless writes such a condition: it names objects of this bucket, and nothing else.
-fn is_as_written(condition: &Condition, bucket: &str) -> bool {
-    let objects = format!("projects/_/buckets/{bucket}/objects/");
-    let names_object = |part: &str| {
-        let name = part.strip_prefix("resource.name == ").and_then(|text| serde_json::from_str(text).ok());
-        name.is_some_and(|name: String| name.len() > objects.len() && name.starts_with(&objects))
-    };
-    condition.title == TITLE && condition.expression.split(" || ").all(names_object)
+/// PURE. The same of the bucket that this run is about: who may write other documents there. Everything else there is planned
+/// with the publisher's own right.
+fn find_here(policy: &Policy, documents: &Documents, cluster_id: &str) -> Vec<Found> {
+    let mut all: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
+    for (member, condition) in policy.conditional(WRITER) {
+        let is_ours = Owner::of(Mark::parse(&condition.description), cluster_id) == Owner::This;
+        if is_ours && names_others(&condition, documents) {
+            all.entry(member).or_default().push(condition);
+        }
+    }
+    all.into_iter().map(|(member, conditions)| Found::Goes { member, conditions }).collect()
+}
+
+/// For people: where the documents are that these conditions name.
+fn read_before(bucket: &str, conditions: &[Condition], documents: &Documents) -> String {
+    if bucket != documents.bucket {
+        return format!("gs://{}", bucket.escape_debug());
+    }
+    let objects = conditions.iter().filter_map(|condition| objects_of(condition, bucket)).flatten();
+    let objects: BTreeSet<_> = objects.map(|object| format!("gs://{bucket}/{object}")).collect();
+    Vec::from_iter(objects).join(" and ").escape_debug().to_string()
 }
 
 /// PURE. It goes after these steps. The documents that it is for are read until every API server signs as the issuer of
-/// this run, and must be kept up to date as long.
+/// this run, and must be kept up to date as long. That relying parties then read the others is known by now.
 fn goes(
     documents: &Documents,
     state: &State,
@@ -172,21 +219,34 @@ fn goes(
     if decide(Desired::Absent { used_by_others: false }, observed) != Ok(Action::Delete) {
         return None;
     }
-    let object = format!("{WRITER} on the {} from {}", shown(&binding.holder, state), short(&binding.member));
-    let why = format!("the publisher writes to gs://{} instead", documents.bucket);
+    let mut object =
+        format!("{WRITER} on the {} from {}", shown(&binding.holder, state), short(&binding.member));
+    let mut why = format!("the publisher writes to gs://{} instead", documents.bucket);
+    if binding.holder == Holder::Bucket(documents.bucket.clone()) {
+        // Its right on the documents of this run is another binding of the same name.
+        object.push_str(" for other documents");
+        why = format!("the publisher writes {} instead", names(documents));
+    }
+    let before: Vec<_> = old.iter().map(|condition| condition.expression.as_str()).collect();
     let mut step = step(Action::Revoke, object, why)
+        .fields([FieldChange::new("condition", Some(before.join(", ").into()), None)])
         .requires(needs_of(&binding.holder, state))
         .gated(Some(Gate::AfterIssuerSwitch));
     step.depends_on = after;
     Some(Change::new(step, Step::RevokeIf { binding, old }))
 }
 
-fn stays(bucket: &str, member: &str, why: &str) -> Warning {
+fn stays(bucket: &str, member: &str, why: &str, documents: &Documents) -> Warning {
     // What Google takes as names; another one is put into no command.
     let is_plain = [bucket, member].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic()));
+    // `--all` takes what the publisher needs in this bucket as well.
+    let again = match bucket == documents.bucket {
+        true => ", then run setup again, which grants what the publisher writes now",
+        false => "",
+    };
     let command = match is_plain {
         true => format!(
-            " (`gcloud storage buckets remove-iam-policy-binding {} --role={WRITER} --member={} --all`)",
+            " (`gcloud storage buckets remove-iam-policy-binding {} --role={WRITER} --member={} --all`{again})",
             shell::quote(&format!("gs://{bucket}")),
             shell::quote(member)
         ),

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::{
     super::{
+        documents::TITLE,
         mark::mark,
         plan_tests::right,
         tests::{CLUSTER, ISSUER},
@@ -25,10 +26,10 @@ fn judged(role: &str, member: &str, title: &str, description: &str, expression: 
         "condition": { "title": title, "description": description, "expression": expression },
     }] }));
     let found = find(&policy, "old", &me(), CLUSTER);
-    let goes = found.iter().any(|it| matches!(it, Found::Goes(_)));
+    let goes = found.iter().any(|it| matches!(it, Found::Goes { .. }));
     let stay = found.into_iter().filter_map(|it| match it {
         Found::Stays { member, .. } => Some(member),
-        Found::Goes(_) => None,
+        Found::Goes { .. } => None,
     });
     (goes, stay.collect())
 }
@@ -80,10 +81,65 @@ fn other_roles_are_nobodys_former() {
     assert!(find(&Policy::new(plain), "old", &me(), CLUSTER).is_empty());
 }
 
+fn documents(are_at_issuer: bool) -> Documents {
+    let objects = ["p/openid/v1/jwks", "p/.well-known/openid-configuration"].map(str::to_owned);
+    Documents { bucket: "new".to_owned(), objects: objects.into(), are_at_issuer }
+}
+
+/// Only the store's own URL proves what relying parties read.
+#[test]
+fn domain_may_lead_to_former_bucket() {
+    let issuer = right().want.issuer;
+    let before = read_before("old", &[], &documents(false));
+    let why = documents(false).why_former_stays(&issuer, &before).unwrap();
+    assert!(why.contains(ISSUER) && why.contains("may still lead to gs://old"), "{why}");
+    assert_eq!(documents(true).why_former_stays(&issuer, &before), None);
+    let warning = stays("old", &me(), &why, &documents(false)).message;
+    let command = format!("remove-iam-policy-binding gs://old --role={WRITER} --member={} --all`)", me());
+    assert!(warning.contains(&command), "{warning}");
+}
+
+/// Who may write which documents in the bucket of this run: the members that lose it.
+fn here(member: &str, title: &str, description: &str, prefix: &str) -> Vec<String> {
+    let expression =
+        WRITTEN.replace("buckets/old", "buckets/new").replace("objects/p/", &format!("objects/{prefix}"));
+    let policy = Policy::new(json!({ "bindings": [{ "role": WRITER, "members": [member],
+        "condition": { "title": title, "description": description, "expression": expression } }] }));
+    let found = find_here(&policy, &documents(true), CLUSTER).into_iter();
+    found
+        .map(|it| match it {
+            Found::Goes { member, .. } | Found::Stays { member, .. } => member,
+        })
+        .collect()
+}
+
+#[test]
+fn other_documents_here_are_former() {
+    let mine = mark(CLUSTER, ISSUER);
+    let other = format!("{POOL}/subject/system:serviceaccount:shop:keyless");
+    for member in [me(), other] {
+        assert_eq!(here(&member, TITLE, &mine, "q/"), [member.clone()]);
+        // The right of this run, and what is planned beside it.
+        assert!(here(&member, TITLE, &mine, "p/").is_empty());
+        assert!(here(&member, "until-2031", &mine, "q/").is_empty());
+        assert!(here(&member, TITLE, &mark("other", ISSUER), "q/").is_empty());
+        assert!(here(&member, TITLE, "by hand", "q/").is_empty());
+    }
+    let condition =
+        Condition { title: TITLE.into(), description: mine, expression: WRITTEN.replace("/old/", "/new/") };
+    let binding = Binding { holder: Holder::Bucket("new".into()), role: WRITER, member: me(), seen: None };
+    let change =
+        goes(&documents(true), &right().state, binding, vec![condition], vec!["grant".into()]).unwrap();
+    assert!(change.step.name.ends_with("for other documents"), "{:?}", change.step);
+    assert_eq!(change.step.gate, Some(Gate::AfterIssuerSwitch));
+    let warning = stays("new", &me(), "why", &documents(false)).message;
+    assert!(warning.contains("--all`, then run setup again"), "{warning}");
+}
+
 #[test]
 fn revocation_waits_for_the_new_right() {
     let case = right();
-    let documents = Documents { bucket: "new".to_owned(), objects: vec!["p/openid/v1/jwks".to_owned()] };
+    let documents = documents(true);
     let holder = Holder::Bucket("old".to_owned());
     let binding = Binding { holder, role: WRITER, member: me(), seen: None };
     let change = goes(&documents, &case.state, binding, Vec::new(), vec!["grant".to_owned()]).unwrap();
@@ -95,10 +151,10 @@ fn revocation_waits_for_the_new_right() {
 
 #[test]
 fn names_in_warnings_are_no_commands() {
-    let warning = stays("old$(x)", "user:`x`';rm", "why").message;
+    let warning = stays("old$(x)", "user:`x`';rm", "why", &documents(true)).message;
     assert!(warning.contains("'gs://old$(x)'"), "{warning}");
     assert!(warning.contains(r"'user:`x`'\'';rm'"), "{warning}");
-    let warning = stays("old", "user:x y\n", "why").message;
+    let warning = stays("old", "user:x y\n", "why", &documents(true)).message;
     assert!(!warning.contains("gcloud") && !warning.contains('\n'), "{warning}");
     let many: Vec<_> = (0..7).map(|number| format!("b{number}")).collect();
     let warning = not_looked_at(&many, "no").message;

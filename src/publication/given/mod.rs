@@ -11,6 +11,7 @@
 
 mod apply;
 mod kept;
+mod lockouts;
 mod place;
 mod show;
 

@@ -3,6 +3,7 @@
 mod call;
 mod operator;
 mod publisher;
+mod publisher_moved;
 mod refused;
 mod rights;
 mod steps;

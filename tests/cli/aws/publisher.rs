@@ -9,11 +9,15 @@ use super::{SETUP, Scene, call::now, steps::writes_what_it_shows};
 use crate::world::Ran;
 
 const ISSUER: &str = "https://acme-oidc.s3.eu-central-1.amazonaws.com/prod";
-const HOSTS: [&str; 2] = ["s3.eu-central-1.amazonaws.com", "acme-oidc.s3.eu-central-1.amazonaws.com"];
+const HOSTS: [&str; 3] = [
+    "s3.eu-central-1.amazonaws.com",
+    "acme-oidc.s3.eu-central-1.amazonaws.com",
+    "acme-oidc-2.s3.eu-central-1.amazonaws.com",
+];
 const SUBJECT: &str = "system:serviceaccount:keyless-system:keyless";
 
 /// The same account with a bucket for the documents.
-fn with_bucket() -> (Scene, S3) {
+pub(super) fn with_bucket() -> (Scene, S3) {
     let scene = Scene::signing_as(ISSUER);
     let s3 = S3::start_tls(&scene.world.ca, &HOSTS, Flavour::Aws);
     s3.change(|settings| {
@@ -34,12 +38,12 @@ fn with_bucket() -> (Scene, S3) {
     (scene, s3)
 }
 
-fn setup(more: &[&'static str]) -> Vec<&'static str> {
+pub(super) fn setup(more: &[&'static str]) -> Vec<&'static str> {
     [&SETUP[..], &["--publisher"], more].concat()
 }
 
 /// The publisher's role.
-fn role_name(scene: &Scene) -> String {
+pub(super) fn role_name(scene: &Scene) -> String {
     format!("{}.keyless-system.keyless", scene.role_name())
 }
 

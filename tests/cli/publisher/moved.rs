@@ -6,7 +6,7 @@ use super::{ISSUER, SETUP, SUBJECT, WRITER, bindings, principal, with_bucket};
 use crate::{
     estate::Estate,
     steps::{forget, recorded_writes, writes_what_it_shows},
-    world::Ran,
+    world::{ISSUER as DOMAIN, Ran},
 };
 
 const NEW: &str = "https://storage.googleapis.com/acme-oidc-2/prod";
@@ -63,6 +63,90 @@ fn former_right_waits_for_the_issuer() {
     let later = ran.out.split_once("later, once every API server signs").unwrap().1;
     assert!(later.contains("bucket acme-oidc from"), "{}", ran.out);
     assert_eq!((bindings(&estate), new_bindings(&estate).len()), (before, 1));
+}
+
+/// Whatever the API servers sign as: a domain may lead to any bucket.
+#[test]
+fn former_right_behind_domain_stays() {
+    let estate = moving();
+    let before = bindings(&estate);
+    estate.world.cluster.change_servers(|server| server.issuers = vec![DOMAIN.to_owned(), ISSUER.to_owned()]);
+    estate.google.resolve("oidc.lab.test", estate.world.web.addr());
+    // What the domain shows.
+    estate.world.keyless("publish", &[]).ends(0);
+    let bucket = ["--bucket", "gs://acme-oidc-2/prod", "--project", "acme-prod"];
+    // A person says so; that does not prove it.
+    let domain =
+        [&SETUP[..], &bucket, &["--issuer", DOMAIN, "--public-url", "https://oidc.lab.test"]].concat();
+    for _ in 0..2 {
+        let ran = estate.run(&domain).ends(3);
+        for named in [
+            "warning[trust-left]",
+            "may still lead to gs://acme-oidc;",
+            DOMAIN,
+            "gcloud storage buckets remove-iam-policy-binding gs://acme-oidc --role=",
+        ] {
+            assert!(ran.err.contains(named), "{named} is not in {}", ran.err);
+        }
+        assert_eq!((bindings(&estate), new_bindings(&estate).len()), (before.clone(), 1));
+    }
+    // The remedy.
+    estate.google.storage().unbind("acme-oidc", WRITER, &principal(&estate));
+    let ran = estate.run(&domain).ends(0);
+    assert!(!ran.err.contains("trust-left"), "{}", ran.err);
+}
+
+/// What a server that does not answer signs as is not known.
+#[test]
+fn silent_server_keeps_former_right() {
+    let estate = Estate::with_servers(2);
+    estate.world.cluster.change_servers(|server| server.issuers = vec![ISSUER.to_owned()]);
+    estate.unnamed_settings("bucket: {url: gs://acme-oidc/prod, project: acme-prod}");
+    estate.run(&SETUP).ends(0);
+    let before = bindings(&estate);
+    estate.world.cluster.change_servers(|server| server.issuers = vec![NEW.to_owned(), ISSUER.to_owned()]);
+    estate.world.cluster.server(1).faults().always("", "/", lab::Fault::CloseBeforeAnswer);
+    let silent = estate.world.cluster.server(1).addr().to_string();
+    setup(&estate).fails(3, "servers-unsound", &[&silent, "nothing was changed"]);
+    assert_eq!(bindings(&estate), before);
+    estate.world.cluster.server(1).faults().clear();
+    setup(&estate).ends(0);
+    assert_eq!(bindings(&estate), Vec::<Value>::new());
+}
+
+/// Each settings file names a bucket that is the other one's former. The one that the API servers sign as keeps its right.
+#[test]
+fn signed_bucket_keeps_its_right() {
+    let estate = moving();
+    let first =
+        [&SETUP[..], &["--bucket", "gs://acme-oidc/prod", "--project", "acme-prod", "--issuer", ISSUER]]
+            .concat();
+    setup(&estate).ends(0);
+    let now = new_bindings(&estate);
+    let ran = estate.run(&first);
+    assert!(matches!(ran.code, Some(1 | 3)), "{} {}", ran.out, ran.err);
+    assert!(ran.out.contains("later, once every API server signs"), "{}", ran.out);
+    assert_eq!((bindings(&estate).len(), new_bindings(&estate)), (1, now));
+}
+
+/// Other documents in the same bucket: the former ones as well are read until the API servers sign otherwise.
+#[test]
+fn former_prefix_waits_for_the_issuer() {
+    let estate = with_bucket();
+    estate.run(&SETUP).ends(0);
+    let before = bindings(&estate);
+    let issuer = "https://acme-oidc.storage.googleapis.com/next";
+    let moved = ["--bucket", "gs://acme-oidc/next", "--project", "acme-prod", "--issuer", issuer];
+    let moved = [&SETUP[..], &moved].concat();
+    let ran = estate.run(&moved);
+    assert!(matches!(ran.code, Some(1 | 3)), "{} {}", ran.out, ran.err);
+    let later = ran.out.split_once("later, once every API server signs").unwrap().1;
+    assert!(later.contains("for other documents"), "{}", ran.out);
+    let both = bindings(&estate);
+    assert_eq!((both.len(), &both[0]), (2, &before[0]));
+    estate.world.cluster.change_servers(|server| server.issuers = vec![issuer.to_owned(), ISSUER.to_owned()]);
+    estate.run(&moved).ends(0).says("next/openid/v1/jwks");
+    assert_eq!(bindings(&estate), [both[1].clone()]);
 }
 
 #[test]

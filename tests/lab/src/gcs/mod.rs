@@ -276,6 +276,19 @@ impl Gcs {
         bucket.iam_etag = etag;
     }
 
+    /// Take a role on a bucket from a member, under whatever condition, past all permissions
+    pub fn unbind(&self, bucket: &str, role: &str, member: &str) {
+        let mut shared = self.lock();
+        let etag = shared.next();
+        let bucket = shared.buckets.get_mut(bucket).expect("a bucket that exists");
+        let bindings = bucket.bindings.as_array_mut().expect("bindings");
+        for binding in bindings.iter_mut().filter(|binding| binding["role"] == role) {
+            binding["members"].as_array_mut().expect("members").retain(|other| other != member);
+        }
+        bindings.retain(|binding| binding["members"].as_array().is_some_and(|members| !members.is_empty()));
+        bucket.iam_etag = etag;
+    }
+
     /// Let each object of a bucket have its own access list, or not
     pub fn access_per_object(&self, bucket: &str, yes: bool) {
         self.lock().buckets.get_mut(bucket).expect("a bucket that exists").uniform = !yes;
