@@ -3,6 +3,7 @@
 //! The only place that reads the environment: where kubeconfigs are, proxies, tokens of providers. (The AWS and Google
 //! credential chains and the HTTP client for public URLs read theirs, as users of those tools expect.)
 
+mod again;
 mod bucket_flags;
 mod environment;
 mod file;
@@ -52,6 +53,8 @@ use crate::{
 pub(crate) struct Settings {
     /// The settings file, whether it is there or not.
     pub(crate) file: PathBuf,
+    /// The flags that led to the file and the cluster, for the commands that messages name: ` --config FILE --context NAME`.
+    pub(crate) again: String,
     /// What a person should know of a settings file that no flag named, and of the environment.
     pub(crate) announcement: Option<String>,
     /// What a person may have written in vain.
@@ -241,6 +244,7 @@ impl Settings {
             warnings: warnings.into_iter().collect(),
             sources,
             file: path,
+            again: again::again(common),
             issuer,
             issuer_is_decided,
             bucket,

@@ -39,7 +39,7 @@ pub(crate) struct CompletionsArgs {
     keyless man | man -l -\n  \
     keyless man --dir ~/.local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// Folder for keyless.1 and a page for each command, e.g. keyless-setup.1; it must exist
+    /// Folder for keyless.1 and a page for each command, e.g. keyless-setup.1; made if missing
     #[arg(long, value_name = "FOLDER")]
     pub(crate) dir: Option<PathBuf>,
 }

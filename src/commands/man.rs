@@ -10,7 +10,7 @@ use super::Exit;
 use crate::{
     cli::{Cli, ManArgs},
     error::{Code, Error, Result},
-    files,
+    files::{self, FileError},
     report::{Report, printable},
 };
 
@@ -54,15 +54,17 @@ fn add(command: &Command, pages: &mut Vec<Page>) -> Result<()> {
 
 /// The paths of what was written.
 fn write(pages: &[Page], folder: &Path) -> Result<Vec<String>> {
+    let unwritable = |path: &Path, error: FileError| {
+        Error::failed(Code::ManUnwritable, format!("{} cannot be written", path.display()))
+            .caused_by(error)
+            .hint("name a folder that you may write with --dir")
+    };
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error.into()))?;
     let mut written = Vec::new();
     for (name, text) in pages {
         let path = folder.join(name);
         let text = printable("the manual page", text.clone())?;
-        files::replace(&path, text.as_bytes()).map_err(|error| {
-            Error::failed(Code::ManUnwritable, format!("{} cannot be written", path.display()))
-                .caused_by(error)
-                .hint("name an existing folder that you can write with --dir")
-        })?;
+        files::replace(&path, text.as_bytes()).map_err(|error| unwritable(&path, error))?;
         written.push(path.display().to_string());
     }
     Ok(written)

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Settings, Store, file::Document, known::PATHS, ledger, source::Sources};
+use super::{LedgerPlace, Settings, Store, file::Document, known::PATHS, ledger, source::Sources};
 use crate::{
     cli::Common,
     error::Result,
@@ -31,6 +31,8 @@ struct Decided {
     keys_are_of_file: bool,
     /// How long tokens live, where that is less than what holds otherwise.
     shorter_tokens: Vec<String>,
+    /// Where it is written which keys are the cluster's, when that is not the usual place.
+    ledger: Option<String>,
     lists_rights: bool,
     /// Which cluster this is.
     uid_is_of_file: bool,
@@ -70,6 +72,7 @@ impl Undecided {
             keys_are_of_file: of_file("cluster.publicKeys") && !document.file.cluster.public_keys.is_empty(),
             providers: without,
             shorter_tokens: shorter_tokens(document, sources)?,
+            ledger: other_ledger(document, sources)?,
             lists_rights: store.secrets.is_some() || store.rights.is_some(),
             uid_is_of_file: of_file("cluster.uid"),
             authorities: authorities(sources),
@@ -109,7 +112,13 @@ impl Undecided {
     pub(crate) fn of_key_set(&self) -> Vec<String> {
         let Some(decided) = &self.decided else { return Vec::new() };
         let keys = decided.keys_are_of_file.then(|| "cluster.publicKeys".to_owned());
-        keys.into_iter().chain(decided.shorter_tokens.iter().cloned()).collect()
+        keys.into_iter().chain(self.of_retention()).collect()
+    }
+
+    /// What says which published keys are the cluster's, and how soon one may go.
+    pub(crate) fn of_retention(&self) -> Vec<String> {
+        let Some(decided) = &self.decided else { return Vec::new() };
+        decided.ledger.iter().chain(&decided.shorter_tokens).cloned().collect()
     }
 
     /// Certificate authorities: whom this program, a provider or the operator takes for a server.
@@ -150,6 +159,14 @@ fn shorter_tokens(document: &Document, sources: &Sources) -> Result<Vec<String>>
         Some(format!("{setting} {seconds}"))
     });
     Ok(shorter.collect())
+}
+
+/// A ledger says which keys were the cluster's: the one who writes it can vouch for a key of their own.
+fn other_ledger(document: &Document, sources: &Sources) -> Result<Option<String>> {
+    const SETTING: &str = "cluster.ledger";
+    let named = document.file.cluster.ledger.as_deref().filter(|_| sources.file_says(SETTING));
+    let place = LedgerPlace::resolve(named)?;
+    Ok((place.to_string() != LedgerPlace::resolve(None)?.to_string()).then(|| format!("{SETTING} {place}")))
 }
 
 /// What a provider or the operator is told to trust. `tls.caFile` is this program's own: it is announced.

@@ -138,9 +138,12 @@ fn manual_pages_cover_every_command() {
 }
 
 #[test]
-fn manual_pages_need_their_folder() {
+fn manual_pages_make_their_folder() {
     let world = World::new(1);
-    world.run(&["man", "--dir", "missing"]).fails(3, "man-unwritable", &["missing/keyless.1", "--dir"]);
+    world.run(&["man", "--dir", "share/man1"]).ends(0);
+    assert!(world.dir.path().join("share/man1/keyless-setup.1").is_file());
+    // A file is where the folder is to be.
+    world.run(&["man", "--dir", "ca.pem/man1"]).fails(3, "man-unwritable", &["ca.pem/man1", "--dir"]);
     symlink("/nowhere/page", world.dir.path().join("keyless.1")).unwrap();
     world.run(&["man", "--dir", "."]).fails(3, "man-unwritable", &["keyless.1", "leads to nothing"]);
 }

@@ -15,7 +15,7 @@ fn key(name: &str, number: usize) -> Value {
 }
 
 /// The kubeconfig of the first knows all of them by these names.
-fn know(worlds: &[(&str, &World)]) {
+pub(crate) fn know(worlds: &[(&str, &World)]) {
     let (mut clusters, mut users, mut contexts) = (String::new(), String::new(), String::new());
     for (name, world) in worlds {
         let own = fs::read_to_string(&world.kubeconfig).unwrap();

@@ -53,6 +53,7 @@ mod needs;
 mod noise;
 mod ownership;
 mod permissions_page;
+mod played;
 mod publish;
 mod publish_given;
 mod publish_watch;

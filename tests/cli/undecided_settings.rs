@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Each setting, and what the refusal says of it.
-const ALONE: [(&str, &[&str]); 8] = [
+const ALONE: [(&str, &[&str]); 9] = [
     ("google: {pool: keyless-own}", &["google.pool keyless-own"]),
     ("google: {access: project}", &["google.access project"]),
     ("google: {provider: other}", &["google.provider other"]),
@@ -22,6 +22,7 @@ const ALONE: [(&str, &[&str]); 8] = [
     ("store: {name: gcp, secrets: [db], rights: {push: [db]}}", &["ClusterSecretStore gcp may write db"]),
     ("issuer: https://oidc.evil.example", &["issuer", "https://oidc.evil.example"]),
     ("cluster: {publicKeys: [next.pub]}", &["cluster.publicKeys (key "]),
+    ("cluster: {ledger: shop/theirs}", &["cluster.ledger shop/theirs"]),
 ];
 
 fn estate() -> Estate {
@@ -116,6 +117,7 @@ fn unnamed_file_changes_no_key_set() {
     for (settings, says) in [
         ("cluster: {publicKeys: [next.pub]}", "cluster.publicKeys"),
         ("cluster: {longestTokenSeconds: 600}", "cluster.longestTokenSeconds 600"),
+        ("cluster: {ledger: shop/theirs}", "cluster.ledger shop/theirs"),
         ("cluster: {maxTokenSeconds: 3600}", "cluster.maxTokenSeconds 3600"),
     ] {
         estate.unnamed_settings(settings);

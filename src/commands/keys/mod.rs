@@ -62,7 +62,7 @@ async fn list(settings: &Settings, now: fn() -> u64, report: &mut Report<'_>) ->
     let recorded = history.judged.ledger.longest_token(&history.look);
     report.line(format_args!("\n{}", tokens::line(longest, tokens, recorded)));
     let next = match looked.failures.is_empty() {
-        true => next_step(&rows, place),
+        true => next_step(&rows, place, &settings.again),
         false => ASK_EVERY_PROVIDER.to_owned(),
     };
     let complete = history.look.whole && looked.failures.is_empty();

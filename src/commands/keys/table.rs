@@ -127,8 +127,9 @@ pub(super) fn lines(rows: &[Row]) -> Vec<String> {
     table.iter().map(line).collect()
 }
 
-/// The step that comes before every other one. `place`: where the key files of the API servers are.
-pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
+/// The step that comes before every other one. `place`: where the key files of the API servers are; `again`: the
+/// flags that name the settings file and the cluster.
+pub(super) fn next_step(rows: &[Row], place: Option<&str>, again: &str) -> String {
     let files = place.map(|place| format!(" ({place})")).unwrap_or_default();
     let first = |wanted: fn(&Row) -> bool| rows.iter().find(|row| wanted(row));
     let kid = |row: &Row| row.kid.escape_debug().to_string();
@@ -139,20 +140,23 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
     }
     if let Some(row) = first(|row| row.state == State::Missing) {
         return format!(
-            "next: publish {0} again: keyless keys add FILE; if it is of no use any more: keyless keys revoke {0}",
+            "next: publish {0} again: keyless keys add{again} FILE; if it is of no use any more: keyless keys revoke{again} {0}",
             kid(row)
         );
     }
     if let Some(row) = first(|row| matches!(row.state, State::Returned { .. })) {
         return match row.next {
-            Next::FewerServers { before } => fewer_servers(row, before),
-            _ => format!("next: find out who published {} again; keyless publish takes it out", kid(row)),
+            Next::FewerServers { before } => fewer_servers(row, before, again),
+            _ => format!(
+                "next: find out who published {} again; keyless publish{again} takes it out",
+                kid(row)
+            ),
         };
     }
     if let Some(row) = first(|row| row.state == State::Foreign) {
         return format!(
-            "next: find out whose key {0} is, before anything else; if you staged it: keyless keys add FILE; otherwise: keyless \
-             keys revoke {0}",
+            "next: find out whose key {0} is, before anything else; if you staged it: keyless keys add{again} FILE; otherwise: keyless \
+             keys revoke{again} {0}",
             kid(row)
         );
     }
@@ -160,7 +164,7 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
         return format!("next: find out whose key {} is, before anything else", kid(row));
     }
     if let Some(row) = first(|row| row.next == Next::Publish) {
-        return format!("next: publish {}: keyless publish", kid(row));
+        return format!("next: publish {}: keyless publish{again}", kid(row));
     }
     if let Some(row) = first(|row| row.next == Next::ServeEverywhere) {
         return format!(
@@ -195,7 +199,7 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
         );
     }
     let fewer = |row: &Row| match row.next {
-        Next::FewerServers { before } => Some(fewer_servers(row, before)),
+        Next::FewerServers { before } => Some(fewer_servers(row, before, again)),
         _ => None,
     };
     if let Some(step) = rows.iter().find_map(fewer) {
@@ -204,7 +208,7 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
     if let Some(row) = first(|row| row.next == Next::Keep) {
         return format!(
             "next: keep {} in --service-account-key-file: no API server was seen to sign with it, and no file named it; if it is the next \
-             signing key, record that: keyless keys add FILE{files}",
+             signing key, record that: keyless keys add{again} FILE{files}",
             kid(row)
         );
     }
@@ -212,11 +216,11 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>) -> String {
 }
 
 /// A server that is no longer listed may still have the key: only a person knows that it is gone.
-fn fewer_servers(row: &Row, before: u32) -> String {
+fn fewer_servers(row: &Row, before: u32, again: &str) -> String {
     let kid = row.kid.escape_debug();
     format!(
         "next: there were {before} API servers when {kid} was live, there are {}: if the others are gone for good, and its tokens have \
-         expired: keyless keys revoke {kid}",
+         expired: keyless keys revoke{again} {kid}",
         row.servers
     )
 }

@@ -118,7 +118,7 @@ async fn look<'a>(
             .hint("`keyless keys` lists them"));
     }
     let next = rows.iter().map(|row| (row.next, row.is_alarm(), row.waits_until()));
-    Ok((next_step(&rows, *place), history.look.whole, verdict(next)))
+    Ok((next_step(&rows, *place, &settings.again), history.look.whole, verdict(next)))
 }
 
 /// Of each key: what comes next, whether a person has to look at it, and when what it waits for is safe.

@@ -34,6 +34,8 @@ use crate::{
 /// Everything that is needed to carry out a plan.
 pub(super) struct Act<'a> {
     pub(super) args: &'a SetupArgs,
+    /// The flags that name the settings file and the cluster.
+    pub(super) again: &'a str,
     /// The public documents, unless the provider is given the keys.
     pub(super) publication: Option<&'a Publication<'a>>,
     pub(super) cluster: &'a Cluster,
@@ -320,8 +322,9 @@ impl Act<'_> {
         }
         watch::until_ready(self.cluster, store, report).await?;
         report.result(format_args!(
-            "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-            store.name()
+            "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit{}",
+            store.name(),
+            self.again
         ));
         if self.args.retire_key {
             report.result(NONE_NOTED);

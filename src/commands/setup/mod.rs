@@ -131,11 +131,12 @@ pub(crate) async fn run(
     let farewell_of = |store: &StoreName| Farewell {
         provider: Some(provider.to_string()),
         command: command.clone(),
-        flags: stores.flags(),
+        again: settings.again.clone(),
+        flags: format!("{}{}", settings.again, stores.flags()),
         // The only store that the settings lead to needs no flag.
         undo: match &stores.named {
-            Some(_) => format!("keyless setup --undo{}", flag(store)),
-            None => "keyless setup --undo".to_owned(),
+            Some(_) => format!("keyless setup --undo{}{}", settings.again, flag(store)),
+            None => format!("keyless setup --undo{}", settings.again),
         },
         retire: args.retire_key,
         was_blocked: true,
@@ -265,7 +266,7 @@ pub(crate) async fn run(
                 }
                 _ => Exit::Clean,
             };
-            exits.push(with_rights(exit, &member.rights, &stores.flags(), report));
+            exits.push(with_rights(exit, &member.rights, &farewell_of(&member.store).flags, report));
         }
         let retirements = plan.stores.iter().filter_map(|part| part.retirement.as_ref());
         tell_remaining(retirements.flat_map(Retirement::remaining), &mut shown, report);
@@ -293,6 +294,7 @@ pub(crate) async fn run(
 
     let act = Act {
         args,
+        again: &settings.again,
         publication: publication.as_ref(),
         cluster: &cluster,
         provider,
@@ -340,11 +342,7 @@ fn skew(observed: &Observed, now: fn() -> u64) -> i64 {
 
 /// The command by which this run is gone on with.
 fn command(args: &SetupArgs, settings: &Settings, stores: &Stores) -> String {
-    let mut command = "keyless setup".to_owned();
-    if settings.file.as_path() != std::path::Path::new("keyless.yaml") {
-        command.push_str(&format!(" --config {}", settings.file.display()));
-    }
-    command.push_str(&stores.flags());
+    let mut command = format!("keyless setup{}{}", settings.again, stores.flags());
     if args.retire_key {
         command.push_str(" --retire-key");
     }

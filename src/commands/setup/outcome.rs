@@ -15,7 +15,9 @@ pub(super) struct Farewell {
     pub(super) provider: Option<String>,
     /// The command that goes on.
     pub(super) command: String,
-    /// Flags that name the stores of the run, e.g. ` --store gcp`.
+    /// Flags that name the settings file and the cluster, e.g. ` --context prod`.
+    pub(super) again: String,
+    /// With those that name the stores of the run, e.g. ` --context prod --store gcp`.
     pub(super) flags: String,
     /// `keyless setup --undo`, with the flag that names this store.
     pub(super) undo: String,
@@ -84,15 +86,15 @@ impl Farewell {
         match end {
             End::Moved | End::Held => {
                 report.result(format_args!(
-                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-                    store.name
+                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit{}",
+                    store.name, self.again
                 ));
                 Ok(Exit::Clean)
             }
             End::Retired => {
                 report.result(format_args!(
-                    "\nThe store {} logs in with short-lived tokens, and nothing is left of the credential that it used. See what is left elsewhere: keyless audit",
-                    store.name
+                    "\nThe store {} logs in with short-lived tokens, and nothing is left of the credential that it used. See what is left elsewhere: keyless audit{}",
+                    store.name, self.again
                 ));
                 Ok(Exit::Clean)
             }
@@ -115,8 +117,8 @@ impl Farewell {
                 ));
                 for kept in state.credentials.iter().filter(|kept| !kept.identity.by_hand.is_empty()) {
                     report.result(format_args!(
-                        "  {}: {}; keyless audit counts it until its Secret is gone",
-                        kept.identity, kept.identity.by_hand
+                        "  {}: {}; keyless audit{} counts it until its Secret is gone",
+                        kept.identity, kept.identity.by_hand, self.again
                     ));
                 }
                 Ok(if self.retire { Exit::Found } else { Exit::Clean })
@@ -124,8 +126,8 @@ impl Farewell {
             End::NotYet(pending) if state.credentials.is_empty() => {
                 show(pending, "follows by itself", report);
                 report.result(format_args!(
-                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit",
-                    store.name
+                    "\nThe store {} logs in with short-lived tokens. See what is left: keyless audit{}",
+                    store.name, self.again
                 ));
                 Ok(Exit::Clean)
             }

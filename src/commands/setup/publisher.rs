@@ -73,10 +73,6 @@ impl Publisher {
     /// `waits`: the provider does not believe the cluster's tokens before its issuer is switched.
     pub(super) fn tell(&self, settings: &Settings, waits: bool, report: &mut Report<'_>) {
         let account = &self.workload.account;
-        let config = match settings.file.as_path() == std::path::Path::new("keyless.yaml") {
-            true => String::new(),
-            false => format!(" --config {}", settings.file.display()),
-        };
         let once = if waits { " once the issuer is switched" } else { "" };
         let what = match self.by_hand.is_empty() {
             true => format!("logs in without a stored key{once}"),
@@ -87,7 +83,8 @@ impl Publisher {
             report.result(format_args!("  {step}"));
         }
         report.result(format_args!(
-            "  keyless render chart-values{config} --image IMAGE@sha256:DIGEST >values.yaml"
+            "  keyless render chart-values{} --image IMAGE@sha256:DIGEST >values.yaml",
+            settings.again
         ));
         let sets: Vec<_> = self.values.iter().map(|(name, value)| format!("--set {name}={value}")).collect();
         report.result(format_args!(

@@ -36,6 +36,7 @@ pub(super) fn undecided(
     Ok(Undecided::cluster(settings)
         .and(of_documents(settings, observed, issuer.signed()))
         .and(of_keys(settings, observed, staged)?)
+        .and(settings.undecided.of_retention())
         .and(of_resolved(shared, &without))
         .and(of_accounts(shared, &without, members))
         .and(rights))

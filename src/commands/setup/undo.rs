@@ -46,8 +46,8 @@ pub(super) async fn run(
     report: &mut Report<'_>,
 ) -> Result<Exit> {
     let (settings, flags) = match args.stores.store.as_slice() {
-        [] => (settings.clone(), String::new()),
-        [store] => (named(settings, store), flag(store)),
+        [] => (settings.clone(), settings.again.clone()),
+        [store] => (named(settings, store), format!("{}{}", settings.again, flag(store))),
         [..] => {
             return Err(Error::usage(
                 Code::UndoSeveral,
@@ -106,6 +106,7 @@ pub(super) async fn run(
     let farewell = Farewell {
         provider: None,
         command: undo.clone(),
+        again: settings.again.clone(),
         flags,
         undo,
         retire: false,

@@ -45,6 +45,7 @@ pub(crate) async fn run(settings: &Settings, now: fn() -> u64, report: &mut Repo
     };
     let page = Page {
         cluster: cluster.target(),
+        again: settings.again.clone(),
         account: settings.account().map(|account| account.title),
         documents,
         keys,

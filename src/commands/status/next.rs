@@ -5,9 +5,9 @@ use std::fmt;
 use super::page::{Documents, Keys, Login, Page, Part};
 
 /// A command, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Next {
-    pub(super) command: &'static str,
+    pub(super) command: String,
     pub(super) why: &'static str,
 }
 
@@ -18,7 +18,7 @@ impl fmt::Display for Next {
 }
 
 pub(super) fn next(page: &Page) -> Next {
-    let as_next = |command, why| Next { command, why };
+    let as_next = |command: &str, why| Next { command: format!("{command}{}", page.again), why };
     let Part::Seen(stores) = &page.stores else {
         return as_next("keyless audit --mode refs", "names what could not be read, and the missing right");
     };

@@ -97,6 +97,8 @@ pub(super) struct Credentials {
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     pub(super) cluster: ClusterTarget,
+    /// The flags that name the settings file and the cluster.
+    pub(super) again: String,
     pub(super) account: Option<String>,
     pub(super) documents: Part<Documents>,
     pub(super) keys: Part<Keys>,

@@ -7,6 +7,7 @@ fn page() -> Page {
             server: "https://10.0.0.1:6443".into(),
             uid: Some("1f0e".into()),
         },
+        again: String::new(),
         account: None,
         documents: Part::Seen(Documents::NotNamed),
         keys: Part::Seen(Keys::NotPublished),
@@ -101,6 +102,9 @@ fn next_command_follows_what_was_seen() {
         (Page { stores: Part::Unknown(unknown()), ..page() }, "keyless audit --mode refs"),
     ] {
         assert_eq!(next(&page).command, command, "{page:?}");
+        let again = " --config a.yaml --context b".to_owned();
+        let elsewhere = Page { again: again.clone(), ..page };
+        assert_eq!(next(&elsewhere).command, format!("{command}{again}"));
     }
 }
 

@@ -130,8 +130,8 @@ macro_rules! general {
                 remedy "Run the command again: it goes on from what is there.";
             ManUnwritable "man-unwritable"
                 "A manual page cannot be written."
-                causes "The folder of --dir does not exist, or may not be written."
-                remedy "Make the folder, or name another one with --dir.";
+                causes "The folder of --dir cannot be made, or may not be written."
+                remedy "Name a folder that you may write with --dir.";
             Output "output"
                 "The result cannot be written to stdout."
                 causes "The disk is full."

@@ -37,13 +37,13 @@ const ACCOUNT: &str = "keyless-aws";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:keyless-aws";
 
 /// A cluster whose store reads Secrets Manager with a stored access key, beside a bucket for its documents.
-struct Scene {
-    world: World,
-    aws: Aws,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) aws: Aws,
     /// Of the IAM user `eso`.
     key_id: String,
     /// Who runs the program.
-    administrator: Credentials,
+    pub(crate) administrator: Credentials,
     before: Value,
     _eso: EsoStandIn,
 }
@@ -53,7 +53,7 @@ impl Scene {
         Self::signing_as(ISSUER)
     }
 
-    fn signing_as(issuer: &str) -> Self {
+    pub(crate) fn signing_as(issuer: &str) -> Self {
         let world = World::signing_with(1, issuer, SigningKey::from_stock());
         let aws = Aws::start(&world.ca);
         for name in Aws::names() {
@@ -140,7 +140,7 @@ impl Scene {
         std::fs::write(self.world.dir.path().join("keyless.yaml"), text).unwrap();
     }
 
-    fn command(&self, as_: &Credentials, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, as_: &Credentials, arguments: &[&str]) -> Command {
         let mut command = self.world.command(arguments);
         command.env("AWS_ACCESS_KEY_ID", &as_.access_key_id);
         command.env("AWS_SECRET_ACCESS_KEY", &as_.secret_access_key);

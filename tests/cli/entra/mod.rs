@@ -32,13 +32,13 @@ const ACCOUNT: &str = "keyless-azure";
 const SUBJECT: &str = "system:serviceaccount:external-secrets:keyless-azure";
 
 /// A cluster whose store reads Key Vault with a stored client secret, beside a bucket for its documents.
-struct Scene {
-    world: World,
-    azure: Entra,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) azure: Entra,
     /// Client ID and secret of the application that the store logs in as.
-    application: (String, String),
+    pub(crate) application: (String, String),
     /// Who runs the program.
-    administrator: (String, String),
+    pub(crate) administrator: (String, String),
     before: Value,
     _eso: EsoStandIn,
 }
@@ -67,7 +67,11 @@ impl Scene {
     }
 
     fn signing_with(key: SigningKey) -> Self {
-        let world = World::signing_with(1, ISSUER, key);
+        Self::signing_as(ISSUER, key)
+    }
+
+    pub(crate) fn signing_as(issuer: &str, key: SigningKey) -> Self {
+        let world = World::signing_with(1, issuer, key);
         let azure = Entra::start(&world.ca);
         for name in Entra::names() {
             world.internet.route(name, azure.addr());
@@ -95,7 +99,12 @@ impl Scene {
                 "target": {"name": "db"},
                 "data": [{"secretKey": "password", "remoteRef": {"key": "db", "property": "password"}}]}}));
         let reader = Box::new(cluster.reader());
-        let operator = Operator { cluster: reader, key: world.key.clone(), url: azure.http_url() };
+        let operator = Operator {
+            cluster: reader,
+            key: world.key.clone(),
+            issuer: issuer.to_owned(),
+            url: azure.http_url(),
+        };
         let eso = EsoStandIn::start(cluster, move |store, key| operator.read(store, key));
         let administrator = azure.administrator();
         let before = cluster.object(ESO, "ClusterSecretStore", None, "azure").unwrap();
@@ -146,7 +155,7 @@ impl Scene {
         std::fs::write(self.world.dir.path().join("keyless.yaml"), text).unwrap();
     }
 
-    fn command(&self, as_: &(String, String), arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, as_: &(String, String), arguments: &[&str]) -> Command {
         let mut command = self.world.command(arguments);
         log_in(&mut command, as_);
         if !matches!(arguments.first(), Some(&"audit")) {

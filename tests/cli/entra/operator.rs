@@ -4,8 +4,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::SigningKey;
 use serde_json::{Value, json};
 
-use crate::world::ISSUER;
-
 /// An object of the cluster, by version, kind, namespace and name.
 type Reader = dyn Fn(&str, &str, Option<&str>, &str) -> Option<Value> + Send + Sync;
 
@@ -13,6 +11,7 @@ type Reader = dyn Fn(&str, &str, Option<&str>, &str) -> Option<Value> + Send + S
 pub(crate) struct Operator {
     pub(crate) cluster: Box<Reader>,
     pub(crate) key: SigningKey,
+    pub(crate) issuer: String,
     /// Where Azure is.
     pub(crate) url: String,
 }
@@ -77,7 +76,7 @@ impl Operator {
         let audiences: Vec<_> = [json!("api://AzureADTokenExchange")].into_iter().chain(more).collect();
         let issued = now();
         let token = self.key.jws(&json!({
-            "iss": ISSUER, "sub": format!("system:serviceaccount:{namespace}:{name}"), "aud": audiences,
+            "iss": self.issuer, "sub": format!("system:serviceaccount:{namespace}:{name}"), "aud": audiences,
             "iat": issued, "nbf": issued, "exp": issued + 3600,
         }));
         Ok(vec![
