@@ -28,7 +28,8 @@ async fn plan_after_look_asks_nothing() {
     let plan = entra.plan(&trust).await.unwrap();
     assert_eq!(asked(&world), ahead);
     // It is what a look at the time of the plan finds.
-    let direct = world.entra().plan(&trust).await.unwrap();
+    let other = world.entra();
+    let direct = other.plan(&trust).await.unwrap();
     let steps = |plan: &Plan<'_>| plan.changes.iter().map(|it| it.step.clone()).collect::<Vec<_>>();
     assert_eq!(steps(&plan), steps(&direct));
 }
