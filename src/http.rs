@@ -1,7 +1,11 @@
 //! The HTTP client: one set of roots, one set of limits, for anonymous reads and for stores alike.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use futures::{
+    FutureExt,
+    future::{Either, join_all, select},
+};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -126,14 +130,42 @@ impl Http {
         self.exchange(request, place, arrival).await
     }
 
+    /// Opens a connection before it is needed, without any credential. What is answered, and whether, counts only for those
+    /// who need it.
+    pub(crate) async fn open(&self, base: &str) {
+        let Ok(url) = url::Url::parse(base) else { return };
+        let outcome = self.client_for(&url).head(url).send().await;
+        let status = outcome.ok().map(|answer| answer.status().as_u16());
+        tracing::info!(base, status, "opened a connection");
+    }
+
+    /// Does the work, and opens connections beside it: for requests that it sends at the same time, once it has something
+    /// that they take along.
+    pub(crate) async fn opening<T>(&self, base: &str, count: usize, work: impl Future<Output = T>) -> T {
+        let opened = join_all((0..count).map(|_| self.open(base)));
+        meanwhile(opened.map(drop), work).await
+    }
+
+    fn client_for(&self, url: &url::Url) -> &reqwest::Client {
+        if base_url::is_near(url) { &self.unproxied } else { &self.client }
+    }
+
     async fn exchange(&self, request: reqwest::Request, place: &str, arrival: Arrival) -> Result<Answer> {
-        let client = if base_url::is_near(request.url()) { &self.unproxied } else { &self.client };
+        let client = self.client_for(request.url());
         // A server may send back what it was sent.
         redact::remember_request(request.headers(), request.body().and_then(reqwest::Body::as_bytes));
         let answer = client.execute(request).await.map_err(|error| describe(&error, place, &arrival))?;
         arrival.begins(answer.content_length());
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok(Answer { status, headers, body: read(answer, place, &arrival).await? })
+    }
+}
+
+/// Does the work, and beside it something that is given up when the work is done.
+pub(crate) async fn meanwhile<T>(aside: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    match select(pin!(work), pin!(aside)).await {
+        Either::Left((done, _)) => done,
+        Either::Right(((), work)) => work.await,
     }
 }
 

@@ -188,7 +188,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
         let settings = Settings::resolve(&cli.common, audience, config::environment_of(&cli.command))?;
         settings.announcement.iter().for_each(|line| report.progress(line));
         settings.warnings.iter().for_each(|warning| report.warning(warning));
-        match &cli.command {
+        let done = match &cli.command {
             // It is the command that the plan was saved by, from here on.
             Command::Apply(_)
             | Command::Completions(_)
@@ -213,6 +213,12 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             Command::Teardown(args) => teardown::run(args, &settings, report).await,
             Command::Verify(args) => verify::run(args, &settings, now, report).await,
             Command::Render(args) => render::run(args, &settings, report).await,
+        };
+        match done {
+            Err(error) if matches!(error.code, Code::ClusterForbidden | Code::ClusterUidUnreadable) => {
+                Err(render::rights::all_missing(error, &cli.command, &settings, report).await)
+            }
+            done => done,
         }
     }));
     // A name that is still being resolved, or a plugin that hangs, is not waited for.

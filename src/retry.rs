@@ -106,13 +106,16 @@ impl Backoff {
 pub(crate) struct Attempts {
     backoff: Backoff,
     begun: Instant,
+    /// When the attempt that is under way began.
+    at: Instant,
     attempt: u32,
 }
 
 impl Attempts {
     /// The first attempt begins now.
     pub(crate) fn begin(backoff: Backoff) -> Self {
-        Self { backoff, begun: Instant::now(), attempt: 1 }
+        let now = Instant::now();
+        Self { backoff, begun: now, at: now, attempt: 1 }
     }
 
     /// Waits before the next attempt; `false`: there is none.
@@ -131,12 +134,23 @@ impl Attempts {
         tracing::info!(?pause, attempt = self.attempt, "waiting before the next attempt");
         say(pause);
         sleep(pause).await;
-        self.attempt = self.attempt.saturating_add(1);
+        self.at_once();
+        true
+    }
+
+    /// Waits before the next look at something that takes its time. The time that a look is on its way is part of the
+    /// distance to the next one.
+    pub(crate) async fn pause_between_looks(&mut self) -> bool {
+        let pause = self.backoff.next_pause(self.attempt, self.elapsed(), None, random());
+        let Some(pause) = pause else { return false };
+        sleep(pause.saturating_sub(self.at.elapsed())).await;
+        self.at_once();
         true
     }
 
     /// The next attempt begins without a pause: a new reading has made it another one.
     pub(crate) fn at_once(&mut self) {
+        self.at = Instant::now();
         self.attempt = self.attempt.saturating_add(1);
     }
 

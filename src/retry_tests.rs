@@ -196,3 +196,16 @@ fn random_numbers_differ() {
     let numbers: std::collections::BTreeSet<_> = (0..8).map(|_| random()).collect();
     assert!(numbers.len() > 1);
 }
+
+#[tokio::test]
+async fn look_on_its_way_shortens_pause() {
+    let far = Duration::from_secs(600);
+    let backoff = Backoff { jitter: 0, ..Backoff::poll(Duration::from_secs(30), far, far) };
+    let mut attempts = Attempts::begin(backoff);
+    attempts.at -= Duration::from_secs(60);
+    let begun = Instant::now();
+    assert!(attempts.pause_between_looks().await);
+    assert!(begun.elapsed() < backoff.first, "the look took longer than the pause");
+    assert!(attempts.at >= begun, "the next look begins now");
+    assert_eq!(attempts.attempt(), 2);
+}

@@ -13,6 +13,7 @@ mod identity;
 pub(crate) mod key_users;
 pub(crate) mod kubeconfig;
 mod login;
+mod missing_rights;
 mod names;
 mod needle;
 pub(crate) mod objects;

@@ -47,6 +47,9 @@ pub(super) async fn naming(
     let Some(own) = provider.login_of(&Workload::new(account.clone(), Naming::FromAccount)) else {
         return Ok(Naming::AsSet);
     };
+    if !estate.stores.iter().any(|store| uses_account(estate, store, account)) {
+        return Ok(Naming::AsSet);
+    }
     let (own, set) = (own.store_login().await?, provider.store_login().await?);
     Ok(match is_in_use(own.as_ref(), account, estate) && !is_in_use(set.as_ref(), account, estate) {
         true => Naming::FromAccount,

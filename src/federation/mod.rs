@@ -3,6 +3,7 @@
 //! Each provider observes what is believed now, compares it with what is wanted (a pure function), and gives
 //! back the differences as [`Change`]s: a dry run shows exactly what is done afterwards.
 
+mod ahead;
 mod audience;
 pub(crate) mod aws;
 pub(crate) mod cloud;
@@ -77,9 +78,9 @@ pub(crate) trait Federation: Display + Send + Sync {
     }
 
     /// Asks everything at the same time that [`Self::plan_each`] will ask, if it can be foreseen that it does: the next plan
-    /// takes the answers, errors among them. `rights` may be asked for.
-    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
-        let _ = rights;
+    /// takes the answers, errors among them. `want` is what can be foreseen of what will be wanted.
+    async fn look_ahead(&self, want: &Trust) {
+        let _ = want;
     }
 
     /// What must change, in the order in which it must be done. What is right already is in it as
@@ -154,8 +155,8 @@ pub(crate) trait Federation: Display + Send + Sync {
     /// The secrets that a search finds now, asked with the administrator's credential.
     async fn find(&self, find: &Find) -> Result<BTreeSet<String>>;
 
-    /// Opens the connections that [`Self::probe`] needs, so that it need not wait for them. Whether that worked, the
-    /// probe tells.
+    /// Opens the connections that [`Self::probe`] needs and that nothing before it needs. Whether that worked, the probe
+    /// tells.
     async fn approach(&self) {}
 
     /// Tries one thing with a real token, one finding a step: exchange, impersonation, what is tried. What could not be

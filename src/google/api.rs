@@ -87,14 +87,9 @@ impl Api {
         self.call(Method::DELETE, url, None, Repeat::of(&Method::DELETE)).await
     }
 
-    /// Opens a connection before it is needed. What is answered, and whether, counts only for those who need it.
+    /// See [`Http::open`].
     pub(crate) async fn open(&self, base: &str) {
-        let outcome = self.http.client().head(base).send().await;
-        tracing::info!(
-            base,
-            status = outcome.ok().map(|answer| answer.status().as_u16()),
-            "opened a connection"
-        );
+        self.http.open(base).await;
     }
 
     /// Whose the token is, as Google tells who shows it: an email address, or a number. It is asked once. `Err`: why that is

@@ -50,7 +50,7 @@ impl Api {
                 say(&format!("{}: Google is still at it ({name})", doing.what));
             }
             // The first look is at once.
-            if looks > 0 && !attempts.pause(None).await {
+            if looks > 0 && !attempts.pause_between_looks().await {
                 return Err(endless(&name, self.pace.operation.deadline.as_secs(), doing));
             }
             looks += 1;

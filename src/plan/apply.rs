@@ -25,9 +25,26 @@ pub(crate) async fn apply<'c, 'a: 'c>(
     apply_beside(changes, &SharedReport::new(report)).await
 }
 
+/// The same; `done` gets the names of those that were done, whatever became of the others.
+pub(crate) async fn apply_noting<'c, 'a: 'c>(
+    changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
+    done: &mut BTreeSet<String>,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    apply_each(changes, done, &SharedReport::new(report)).await
+}
+
 /// The same, beside others that write to the same report.
 pub(crate) async fn apply_beside<'c, 'a: 'c>(
     changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
+    messages: &SharedReport<'_, '_>,
+) -> Result<()> {
+    apply_each(changes, &mut BTreeSet::new(), messages).await
+}
+
+async fn apply_each<'c, 'a: 'c>(
+    changes: impl IntoIterator<Item = &'c Change<Box<dyn Act + 'a>>>,
+    names: &mut BTreeSet<String>,
     messages: &SharedReport<'_, '_>,
 ) -> Result<()> {
     let now = changes.into_iter().filter(|change| change.step.is_of_this_run());
@@ -50,7 +67,10 @@ pub(crate) async fn apply_beside<'c, 'a: 'c>(
         }
         let Some((index, change, done)) = under_way.next().await else { break };
         match done {
-            Ok(()) => drop(open.remove(change.step.name.as_str())),
+            Ok(()) => {
+                open.remove(change.step.name.as_str());
+                names.insert(change.step.name.clone());
+            }
             Err(error) => failed.push((index, with_needs(error, change))),
         }
     }

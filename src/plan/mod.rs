@@ -25,7 +25,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
 pub(crate) use self::{
-    apply::{apply, apply_beside},
+    apply::{apply, apply_beside, apply_noting},
     decide::{Desired, Fit, Foreign, Lifecycle, Observed, Obstacle, Permits, UNCHANGED, USED, decide},
     gate::Gate,
     saved::SavedPlan,

@@ -53,6 +53,8 @@ def beside_chain(figures, target):
     return [
         Row(f"setup, {figures['provider']} over a wire of {trip:.0f} ms", [wall * 1000 for wall in ours], "ms", 0),
         Row("  longest chain of its calls", [longest * 1000], "ms", 0),
+        Row("  calls that waited for each other", figures["inARow"], "", 0),
+        Row("  of these in the longest chain", [figures["chainCalls"]], "", 0),
         Row("  times the chain", [wall / longest for wall in ours], "×", 2, at_most=target),
     ]
 

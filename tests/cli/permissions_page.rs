@@ -16,18 +16,24 @@ const BEGIN: &str =
 const USER: &str = "alice";
 
 /// Each command, and which rows of others its rights contain.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 14] = [
     ("publish", "`publish`, as a CronJob"),
     ("watch", "`publish --watch`, as a Deployment"),
     ("keys", "`keys`, `keys wait`"),
+    ("keys-add", "`keys add`"),
+    ("keys-revoke", "`keys revoke`"),
+    ("verify", "`verify`"),
+    ("status", "`status`"),
+    ("doctor", "`doctor`"),
     ("audit", "`audit`"),
     ("audit --mode metadata", "`audit --mode metadata`"),
     ("audit --mode refs", "`audit --mode refs`"),
     ("coupling", "`coupling`"),
-    ("setup", "`setup`, `teardown`"),
+    ("setup", "`setup`, `setup --undo`, `teardown`"),
+    ("render-store", "`render store`"),
 ];
 
-fn objects(arguments: &[&str]) -> Vec<Value> {
+pub(crate) fn objects(arguments: &[&str]) -> Vec<Value> {
     let dir = tempfile::TempDir::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyless"));
     command.args(["render", "rbac", "-o", "json"]).args(arguments).current_dir(dir.path()).env_clear();

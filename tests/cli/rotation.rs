@@ -325,15 +325,19 @@ fn ledger_alone_is_no_unchanged() {
 fn mistyped_place_of_ledger_is_named() {
     let world = world(1);
     world.keyless("publish", &[]).ends(0);
+    let config = ["--config", "keyless.yaml"];
     for (place, exists) in [("keyles-system/keyless-ledger", false), ("keyless-system/keyless-legder", true)]
     {
         let settings = format!("apiVersion: keyless/v1\ncluster: {{ledger: {place}}}\n");
         fs::write(world.dir.path().join("keyless.yaml"), settings).unwrap();
-        world.keyless("publish", &["--dry-run"]).says("warning[ledger-missing]").says(place);
-        world.keyless("verify", &[]).says(place);
-        world.keyless("publish", &[]).ends(0).says("warning[ledger-missing]").says(place);
+        world
+            .keyless("publish", &["--config", "keyless.yaml", "--dry-run"])
+            .says("warning[ledger-missing]")
+            .says(place);
+        world.keyless("verify", &config).says(place);
+        world.keyless("publish", &config).ends(0).says("warning[ledger-missing]").says(place);
         if exists {
-            let ran = world.keyless("publish", &[]).ends(0);
+            let ran = world.keyless("publish", &config).ends(0);
             assert!(!ran.err.contains("ledger-missing"), "it is there by now: {}", ran.err);
         }
     }

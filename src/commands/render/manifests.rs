@@ -38,6 +38,8 @@ const REFS_ACCOUNT: &str = deploy!("auditor-refs/service-account.yaml");
 const REFS_RBAC: &str = deploy!("auditor-refs/rbac.yaml");
 const SETUP_RBAC: &str = deploy!("setup/rbac.yaml");
 const KEYS_RBAC: &str = deploy!("keys/rbac.yaml");
+const STORE_RBAC: &str = deploy!("store/rbac.yaml");
+const VERIFY_RBAC: &str = deploy!("verify/rbac.yaml");
 
 /// The port of the metrics.
 const METRICS: u16 = 9102;
@@ -51,12 +53,26 @@ pub(super) enum Purpose {
     Watch,
     /// keys and keys wait
     Keys,
+    /// keys add
+    KeysAdd,
+    /// keys revoke
+    KeysRevoke,
+    /// verify
+    Verify,
+    /// status
+    Status,
+    /// doctor
+    Doctor,
     /// audit
     Audit,
     /// coupling
     Coupling,
-    /// setup and teardown
+    /// setup
     Setup,
+    /// teardown
+    Teardown,
+    /// render store
+    RenderStore,
 }
 
 /// Who gets the rights instead of the ServiceAccount.
@@ -152,9 +168,14 @@ pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Optio
         (Purpose::Publish, _) => &[BASE_ACCOUNTS, BASE_RBAC],
         (Purpose::Watch, _) => &[BASE_ACCOUNTS, BASE_RBAC, WATCH_RBAC],
         (Purpose::Keys, _) => &[KEYS_RBAC],
+        (Purpose::KeysAdd | Purpose::KeysRevoke, _) => &[BASE_RBAC, REFS_RBAC],
+        (Purpose::Verify, _) => &[KEYS_RBAC, REFS_RBAC, VERIFY_RBAC],
+        (Purpose::Status, _) => &[KEYS_RBAC, REFS_RBAC],
+        (Purpose::Doctor, _) => &[KEYS_RBAC, AUDIT_RBAC, COUPLING_RBAC, VERIFY_RBAC],
+        (Purpose::RenderStore, _) => &[AUDIT_RBAC, STORE_RBAC],
         (Purpose::Audit, mode) => of_audit(mode),
         (Purpose::Coupling, _) => &[COUPLING_ACCOUNT, COUPLING_RBAC],
-        (Purpose::Setup, _) => &[AUDIT_RBAC, SETUP_RBAC],
+        (Purpose::Setup | Purpose::Teardown, _) => &[AUDIT_RBAC, SETUP_RBAC],
     };
     let mut objects = parsed(files);
     if subject.is_some() || purpose.is_for_a_person() {
@@ -198,7 +219,7 @@ fn audit(mode: Mode) -> Vec<Value> {
 impl Purpose {
     /// Whether no ServiceAccount of `deploy/` has these rights.
     pub(super) fn is_for_a_person(self) -> bool {
-        matches!(self, Self::Keys | Self::Setup)
+        !matches!(self, Self::Publish | Self::Watch | Self::Audit | Self::Coupling)
     }
 }
 
@@ -252,8 +273,21 @@ fn in_namespace(value: &mut Value, namespace: &str) {
 mod tests {
     use super::*;
 
-    const ALL: [Purpose; 6] =
-        [Purpose::Publish, Purpose::Watch, Purpose::Keys, Purpose::Audit, Purpose::Coupling, Purpose::Setup];
+    const ALL: [Purpose; 13] = [
+        Purpose::Publish,
+        Purpose::Watch,
+        Purpose::Keys,
+        Purpose::KeysAdd,
+        Purpose::KeysRevoke,
+        Purpose::Verify,
+        Purpose::Status,
+        Purpose::Doctor,
+        Purpose::Audit,
+        Purpose::Coupling,
+        Purpose::Setup,
+        Purpose::Teardown,
+        Purpose::RenderStore,
+    ];
 
     #[test]
     fn other_namespace_is_put_everywhere() {

@@ -7,6 +7,7 @@ mod image;
 mod issuer;
 mod manifests;
 mod rbac;
+pub(crate) mod rights;
 mod rotation;
 mod store;
 

@@ -18,14 +18,15 @@ use crate::{
 /// Write exactly the rights that a command needs in the cluster
 ///
 /// The same roles as deploy/. Those of publish, watch, audit and coupling are bound to a ServiceAccount of their own, unless --user
-/// or --group names someone else. Those of keys and setup are for a person: without --user or --group they are bound to
-/// none. docs/permissions.md lists each right. Nothing is changed, and no cluster is asked.
+/// or --group names someone else. Those of all other commands are for a person: without --user or --group they are
+/// bound to none. docs/permissions.md lists each right. Nothing is changed, and no cluster is asked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     keyless render rbac --for audit | kubectl apply -f -\n  \
     keyless render rbac --for audit --mode refs\n  \
     keyless render rbac --for audit --cloud aws\n  \
     keyless render rbac --for setup --user alice@example.com\n  \
+    keyless render rbac --for verify --user alice@example.com\n  \
     keyless render rbac --for keys --group platform-team\n\n\
     Needs: nothing")]
 pub(crate) struct RbacArgs {

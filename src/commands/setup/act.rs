@@ -1,6 +1,6 @@
 //! Carries out a plan, in the order in which nothing ever points at what is not there yet.
 
-use std::{convert::identity, pin::pin};
+use std::{collections::BTreeSet, convert::identity};
 
 use super::{
     NONE_NOTED,
@@ -20,6 +20,7 @@ use crate::{
     commands::{Exit, objects, probe::probe},
     error::{Error, Result},
     federation::{Federation, TrustedIssuer},
+    http::meanwhile,
     plan,
     publication::{Publication, PublicationPlan},
     report::Report,
@@ -29,7 +30,6 @@ use crate::{
     },
     secret_store::{Planned, StoreName, identity_name},
 };
-use futures::future::{Either, select};
 
 /// Everything that is needed to carry out a plan.
 pub(super) struct Act<'a> {
@@ -57,7 +57,8 @@ impl Act<'_> {
         // What state things are in is the last word of a run, also of one that a signal ends.
         let interrupt = report.interrupt().clone();
         let _hold = interrupt.hold();
-        let prepared = interrupt.unless(self.prepare(plan, keys, seats, report)).await.and_then(identity);
+        let prepare = meanwhile(self.provider.approach(), self.prepare(plan, keys, seats, report));
+        let prepared = interrupt.unless(prepare).await.and_then(identity);
         let prepared = prepared.map_err(|error| {
             let words: Vec<_> = seats.iter().map(Seat::early_words).collect();
             words.into_iter().fold(error, stopped)
@@ -112,10 +113,17 @@ impl Act<'_> {
             kept.note_seen(self.cluster, report).await?;
         }
         // What is for later has a gate that the applier does not open.
-        let changes = plan.changes.iter().chain(&plan.later);
-        meanwhile(self.provider.approach(), plan::apply(changes, report)).await?;
-        if plan.ledger.is_some() {
-            kept.note_given(self.provider, self.cluster, (self.clock)(), report).await?;
+        let shared = || plan.changes.iter().chain(&plan.later);
+        // What the only store has for itself need not wait for all of it.
+        let own = plan.of_workloads.iter().filter(|_| !plan.are_several).map(|(_, change)| change);
+        let mut done = BTreeSet::new();
+        let applied = plan::apply_noting(shared().chain(own), &mut done, report).await;
+        let is_given = shared().all(|it| !it.step.is_of_this_run() || done.contains(&it.step.name));
+        if plan.ledger.is_some() && is_given {
+            let noted = kept.note_given(self.provider, self.cluster, (self.clock)(), report).await;
+            applied.and(noted)?;
+        } else {
+            applied?;
         }
         self.give_logins(plan, seats, report).await?;
         let others: Vec<_> =
@@ -147,20 +155,20 @@ impl Act<'_> {
         Ok(())
     }
 
-    /// What each ServiceAccount has for itself: at the provider, then in the cluster. Of several stores, one that cannot have
-    /// it holds up those alone that share its account.
+    /// What each ServiceAccount has for itself: at the provider, unless it is the only one, then in the cluster. Of several
+    /// stores, one that cannot have it holds up those alone that share its account.
     async fn give_logins(&self, plan: &Plan<'_>, seats: &mut [Seat], report: &mut Report<'_>) -> Result<()> {
         let folder = self.args.manifests.as_deref();
         let mut failed: Vec<(ServiceAccount, Error)> = Vec::new();
         let mut given: Vec<&ServiceAccount> = Vec::new();
-        for (account, _) in &plan.of_workloads {
+        for (account, _) in plan.of_workloads.iter().filter(|_| plan.are_several) {
             if given.contains(&account) {
                 continue;
             }
             given.push(account);
             let own = plan.of_workloads.iter().filter(|(of, _)| of == account).map(|(_, change)| change);
             match plan::apply(own, report).await {
-                Err(error) if plan.are_several && !ends_all(&error) => failed.push((account.clone(), error)),
+                Err(error) if !ends_all(&error) => failed.push((account.clone(), error)),
                 done => done?,
             }
         }
@@ -322,14 +330,6 @@ impl Act<'_> {
             report.result(NONE_NOTED);
         }
         Ok(Exit::Clean)
-    }
-}
-
-/// Does the work, and beside it something that is given up when the work is done.
-async fn meanwhile<T>(aside: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
-    match select(pin!(work), pin!(aside)).await {
-        Either::Left((done, _)) => done,
-        Either::Right(((), work)) => work.await,
     }
 }
 

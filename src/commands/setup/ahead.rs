@@ -9,24 +9,34 @@ use crate::{
         rights::{asked_for, listed, store_of},
     },
     config::Settings,
-    federation::{Right, is_stored_key},
+    federation::{Naming, Right, Trust, Workload},
 };
 
 impl Shared<'_> {
     /// Reads only, and whatever is wrong the plan's own look reports. `settings` are those of the only store, whose stored
     /// credential is looked at as well. Of several stores, what they share is asked: the rights of each are known later.
-    pub(super) async fn look_ahead(&self, settings: &Settings, now: u64) -> Option<Looked> {
-        let rights = match self.stores.are_several() {
-            true => BTreeSet::new(),
-            false => self.rights_of_only(settings).await,
+    pub(super) async fn look_ahead(&self, settings: &Settings, trust: &Trust, now: u64) -> Option<Looked> {
+        if self.stores.are_several() {
+            self.provider.look_ahead(trust).await;
+            return None;
+        }
+        let asked = async {
+            let workload = self.workload_of_only(settings).await;
+            self.provider.look_ahead(&trust.clone().of([workload])).await;
         };
-        let stores = self.stores.named.as_deref().unwrap_or(std::slice::from_ref(&self.resolved.store));
-        let mut present = stores.iter().filter_map(|name| find_store(self.estate, name));
-        let ends = present.find(|store| is_stored_key(self.estate, store));
-        let only = ends.filter(|_| !self.stores.are_several());
-        let foresee = async { self.foresee(only?, now).await };
-        let (foreseen, ()) = futures::join!(foresee, self.provider.look_ahead(&rights));
+        let store = find_store(self.estate, &self.resolved.store);
+        let foresee = async { self.foresee(store?, now).await };
+        let (foreseen, ()) = futures::join!(foresee, asked);
         foreseen
+    }
+
+    async fn workload_of_only(&self, settings: &Settings) -> Workload {
+        let account = self.resolved.workload.clone();
+        let naming = match self.named == Some(&account) {
+            true => Naming::AsSet,
+            false => Naming::FromAccount,
+        };
+        Workload::new(account, naming).granting(self.rights_of_only(settings).await, BTreeSet::new())
     }
 
     async fn rights_of_only(&self, settings: &Settings) -> BTreeSet<Right> {

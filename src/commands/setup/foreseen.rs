@@ -50,6 +50,9 @@ impl Shared<'_> {
     /// `None`: nothing was seen, for whatever reason. The plan's own look tells it.
     pub(super) async fn foresee(&self, store: &Store, now: u64) -> Option<Looked> {
         let credentials = named_now(self.cluster, self.estate, store).await.ok()?;
+        if credentials.is_empty() {
+            return None;
+        }
         let leaving = [StoreName::of(store)];
         Looked::at(&self.context(&leaving, now), &credentials).await.ok()
     }

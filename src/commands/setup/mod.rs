@@ -163,7 +163,7 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
-    let foreseen = shared.look_ahead(&first, clock()).await;
+    let foreseen = shared.look_ahead(&first, &trust, clock()).await;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),

@@ -117,8 +117,8 @@ impl Farewell {
                 ));
                 for kept in state.credentials.iter().filter(|kept| !kept.identity.by_hand.is_empty()) {
                     report.result(format_args!(
-                        "  {}: {}; keyless audit{} counts it until its Secret is gone",
-                        kept.identity, kept.identity.by_hand, self.again
+                        "  {}: {}; keyless audit counts it until its Secret is gone",
+                        kept.identity, kept.identity.by_hand
                     ));
                 }
                 Ok(if self.retire { Exit::Found } else { Exit::Clean })

@@ -70,6 +70,11 @@ impl Client {
         })
     }
 
+    /// See [`Http::open`].
+    pub(super) async fn open(&self, api: Api) {
+        self.http.open(&self.endpoints.of(api, &self.region)).await;
+    }
+
     /// With these instead of those of the chain.
     #[cfg(test)]
     pub(super) fn signing_with(self, credentials: Credentials) -> Self {

@@ -7,6 +7,7 @@
 //! ```
 
 mod again;
+mod ahead;
 mod api;
 mod cloud;
 mod configured;
@@ -18,6 +19,7 @@ mod key;
 mod names;
 mod observe;
 mod obstacle;
+mod patience;
 mod place;
 mod plan;
 mod policy;
@@ -37,7 +39,6 @@ use std::{
     collections::BTreeSet,
     fmt,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -47,8 +48,10 @@ use serde_json::Value;
 pub(crate) use self::section::PROVIDER;
 use self::{
     again::Before,
+    ahead::Ahead,
     api::{Client, Signer},
     observe::Provider,
+    patience::Patience,
     place::{Api, Endpoints, Region},
     store_login::AwsLogin,
 };
@@ -172,30 +175,6 @@ enum Step {
 /// One planned difference, and how it is done.
 type Planned = crate::plan::Change<Step>;
 
-/// How long AWS is waited for until it knows what was written.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    /// After the first refusal; each time half as long again.
-    first: Duration,
-    longest: Duration,
-    /// In all, after something was written here.
-    after_write: Duration,
-    /// In all, when nothing was.
-    otherwise: Duration,
-}
-
-impl Default for Patience {
-    /// IAM is eventually consistent: changes are known everywhere within seconds as a rule.
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(2),
-            longest: Duration::from_secs(10),
-            after_write: Duration::from_secs(120),
-            otherwise: Duration::ZERO,
-        }
-    }
-}
-
 /// One account and one role.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
@@ -204,6 +183,8 @@ pub(crate) struct Aws {
     patience: Patience,
     /// Something was written by this run, in any role.
     written: Arc<AtomicBool>,
+    /// What was asked before a plan asks it.
+    ahead: Arc<Ahead>,
 }
 
 impl Aws {
@@ -215,7 +196,13 @@ impl Aws {
         settings.kms_key =
             settings.kms_key.as_deref().map(|key| names::kms_key(&settings, key)).transpose()?;
         let client = Client::new(http, &settings.region, &settings.endpoints)?;
-        Ok(Self { settings, client, patience: Patience::default(), written: Arc::default() })
+        Ok(Self {
+            settings,
+            client,
+            patience: Patience::default(),
+            written: Arc::default(),
+            ahead: Arc::default(),
+        })
     }
 
     /// The same account, with the role of this workload.
@@ -384,6 +371,14 @@ impl Federation for Aws {
         }
     }
 
+    async fn look_ahead(&self, want: &Trust) {
+        self.look_ahead_for(want).await;
+    }
+
+    async fn approach(&self) {
+        self.client.open(self.settings.service.api()).await;
+    }
+
     async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
         probe::probe(self, token, trial, say).await
     }
@@ -396,5 +391,7 @@ impl fmt::Display for Aws {
     }
 }
 
+#[cfg(test)]
+mod ahead_tests;
 #[cfg(test)]
 mod tests;

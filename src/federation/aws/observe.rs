@@ -209,8 +209,12 @@ impl Aws {
     ) -> Result<(Option<Provider>, Vec<(Self, Result<Option<Role>>)>)> {
         let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
         let arn = provider_arn(&self.settings, want);
-        let (account, provider, roles) =
-            futures::join!(self.check_account(), self.provider(&arn), join_all(each.iter().map(Self::role)));
+        let role = async |aws: &Self| aws.ahead.roles.take_or(&aws.settings.role, aws.role()).await;
+        let (account, provider, roles) = futures::join!(
+            self.ahead.account.take_or(&(), self.check_account()),
+            self.ahead.providers.take_or(&arn, self.provider(&arn)),
+            join_all(each.iter().map(role))
+        );
         // What was seen counts in the right account alone.
         account?;
         Ok((provider?, each.into_iter().zip(roles).collect()))

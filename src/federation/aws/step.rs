@@ -96,6 +96,7 @@ impl AtAws {
 impl Act for AtAws {
     async fn run(&self, _say: Say<'_>) -> Result<()> {
         let Self { aws, step } = self;
+        aws.ahead.forget();
         if let Still::Gone = self.look_again().await? {
             return Ok(());
         }

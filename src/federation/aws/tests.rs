@@ -1,6 +1,9 @@
 //! The story against a far side that verifies signatures, documents, tokens and policies.
 
-use std::{fs, time::SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::Credentials;
 use lab::{Ca, SigningKey, Web};
@@ -28,15 +31,15 @@ use crate::{
 const SUBJECT: &str = "system:serviceaccount:external-secrets:eso-reader";
 
 /// An account with the secret `db` in it, and a cluster whose documents are public.
-struct World {
-    account: lab::Aws,
+pub(super) struct World {
+    pub(super) account: lab::Aws,
     key: SigningKey,
     _web: Web,
     _documents: TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (ca, documents, key) = (Ca::new(), TempDir::new().unwrap(), SigningKey::rsa(2048));
         let web = Web::start(&ca, &["oidc.lab.test"], documents.path());
         web.change(|settings| {
@@ -76,7 +79,7 @@ impl World {
         }
     }
 
-    fn aws(&self, service: Service) -> Aws {
+    pub(super) fn aws(&self, service: Service) -> Aws {
         let mut aws = Aws::connect(&self.settings(service), &Http::new(&[]).unwrap()).unwrap();
         aws.client = self.signing(aws.client);
         let ms = Duration::from_millis;
@@ -98,7 +101,7 @@ impl World {
         client
     }
 
-    fn trust(&self, secrets: &[&str]) -> Trust {
+    pub(super) fn trust(&self, secrets: &[&str]) -> Trust {
         Trust {
             issuer: TrustedIssuer::Published(ISSUER.parse().unwrap()),
             cluster_id: CLUSTER.to_owned(),

@@ -54,6 +54,16 @@ impl Client {
         })
     }
 
+    /// See [`Http::open`].
+    pub(super) async fn open(&self, api: Api) {
+        self.http.open(&self.base(api)).await;
+    }
+
+    /// See [`Http::opening`].
+    pub(super) async fn opening<T>(&self, api: Api, count: usize, work: impl Future<Output = T>) -> T {
+        self.http.opening(&self.base(api), count, work).await
+    }
+
     /// With the logins of this environment.
     #[cfg(test)]
     pub(super) fn logging_in_with(self, tokens: Tokens) -> Self {

@@ -33,6 +33,9 @@ use crate::{
 /// What Graph shows of a secret: its first characters.
 const HINT: usize = 3;
 
+/// How many things one look asks, at the same time.
+const LOOKS: usize = 3;
+
 /// `signInAudience` of an application that signs in to its own tenant alone.
 const ONE_TENANT: &str = "AzureADMyOrg";
 
@@ -49,6 +52,8 @@ pub(crate) struct StoredSecret {
     client_id: Option<String>,
     /// By this run.
     is_deleted: AtomicBool,
+    /// It was asked for before, so that there are connections.
+    is_reached: AtomicBool,
 }
 
 /// A client secret, by its form: three characters, a digit, `Q~`, and 31 to 34 more. Its first three characters are those
@@ -109,6 +114,7 @@ impl StoredSecret {
             // What was saved is shown: it has to be an ID.
             client_id: identity.client.clone().map(|it| if place::is_guid(&it) { it } else { String::new() }),
             is_deleted: AtomicBool::new(false),
+            is_reached: AtomicBool::new(false),
         })
     }
 
@@ -156,11 +162,16 @@ impl StoredSecret {
         let path = format!("/v1.0/applications(appId='{app}')");
         let application = format!("{path}?$select=appId,signInAudience,passwordCredentials,keyCredentials");
         let federated = format!("{path}/federatedIdentityCredentials");
-        let (principal, application, federated) = futures::join!(
-            self.graph(&principal),
-            self.graph(&application),
-            self.client.list(Api::Graph, Caller::Administrator, &federated),
-        );
+        let asked = async {
+            futures::join!(
+                self.graph(&principal),
+                self.graph(&application),
+                self.client.list(Api::Graph, Caller::Administrator, &federated),
+            )
+        };
+        // While the administrator's token is asked for.
+        let opened = if self.is_reached.swap(true, Ordering::Relaxed) { 0 } else { LOOKS };
+        let (principal, application, federated) = self.client.opening(Api::Graph, opened, asked).await;
         let principal = match principal {
             Ok(seen) => seen,
             Err(refusal) if refusal.is_absent() => {

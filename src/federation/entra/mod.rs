@@ -7,6 +7,7 @@
 //!     └── api ──► bearer tokens           probe: token → Entra → access token → the secret
 //! ```
 
+mod ahead;
 mod api;
 mod cloud;
 mod configured;
@@ -41,9 +42,10 @@ use futures::future::join_all;
 
 pub(crate) use self::section::PROVIDER;
 use self::{
+    ahead::Ahead,
     api::{Caller, Client},
     observe::{Assignment, Credential, Identity, Principals},
-    place::Endpoints,
+    place::{Api, Endpoints},
     roles::Given,
     store_login::EntraLogin,
 };
@@ -142,6 +144,8 @@ pub(crate) struct Entra {
     /// Something was written by this run, for any identity.
     written: Arc<AtomicBool>,
     principals: Arc<Principals>,
+    /// What was asked before a plan asks it.
+    ahead: Arc<Ahead>,
 }
 
 impl Entra {
@@ -164,6 +168,7 @@ impl Entra {
             patience: Patience::default(),
             written: Arc::default(),
             principals: Arc::default(),
+            ahead: Arc::default(),
         })
     }
 
@@ -197,7 +202,8 @@ impl Federation for Entra {
 
     async fn plan_each<'p>(&'p self, want: &Trust) -> Result<Plan<'p>> {
         wanted::check(want)?;
-        let (each, location) = futures::join!(self.observe_each(want), self.location());
+        let location = self.ahead.location.take_or(&(), self.location());
+        let (each, location) = futures::join!(self.observe_each(want), location);
         let (each, location) = (each?, location?);
         let mut plan = Plan::default();
         for (workload, (entra, identity)) in want.workloads.iter().zip(each) {
@@ -261,7 +267,7 @@ impl Federation for Entra {
     }
 
     async fn store_login(&self) -> Result<Box<dyn StoreLogin>> {
-        let client_id = self.identity_alone().await?.map(|identity| identity.client_id);
+        let client_id = self.client_id().await?;
         let Settings { vault, tenant, .. } = &self.settings;
         Ok(Box::new(EntraLogin { vault: vault.clone(), tenant: tenant.clone(), client_id }))
     }
@@ -291,6 +297,14 @@ impl Federation for Entra {
         }
     }
 
+    async fn look_ahead(&self, want: &Trust) {
+        self.look_ahead_for(want).await;
+    }
+
+    async fn approach(&self) {
+        self.client.open(Api::KeyVault).await;
+    }
+
     async fn probe(&self, token: &Token, trial: &Trial, say: Say<'_>) -> Vec<Finding> {
         probe::probe(self, token, trial, say).await
     }
@@ -303,6 +317,8 @@ impl fmt::Display for Entra {
     }
 }
 
+#[cfg(test)]
+mod ahead_tests;
 #[cfg(test)]
 mod secret_tests;
 #[cfg(test)]

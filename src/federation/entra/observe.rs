@@ -193,9 +193,13 @@ impl Entra {
             let needs = format!("Microsoft.ManagedIdentity/userAssignedIdentities/read on {id}");
             refusal.error(&format!("looking at the identity {}", self.settings.identity), &needs)
         };
+        let name = &self.settings.identity;
         let seen = match self.arm(&format!("{id}?api-version={IDENTITIES}")).await {
             Ok(seen) => seen,
-            Err(refusal) if refusal.is_absent() => return Ok(None),
+            Err(refusal) if refusal.is_absent() => {
+                self.ahead.client_ids.put(name, None);
+                return Ok(None);
+            }
             Err(refusal) => return Err(refused(refusal)),
         };
         is_about(&seen, &id).map_err(refused)?;
@@ -204,12 +208,13 @@ impl Entra {
             let text = text.map(str::to_ascii_lowercase);
             text.ok_or_else(|| refused(Refusal::without(Api::ResourceManager, &format!("no {name}"))))
         };
-        let principal = property("principalId")?;
-        self.principals.expect(&self.settings.identity, &principal);
+        let (principal, client_id) = (property("principalId")?, property("clientId")?);
+        self.principals.expect(name, &principal);
+        self.ahead.client_ids.put(name, Some(client_id.clone()));
         Ok(Some(Identity {
             mark: seen["tags"][TAG].as_str().map(str::to_owned),
             tenant: property("tenantId")?,
-            client_id: property("clientId")?,
+            client_id,
             principal,
             credentials: Vec::new(),
             assignments: Vec::new(),
@@ -308,7 +313,10 @@ impl Entra {
     /// What each workload has.
     pub(super) async fn observe_each(&self, want: &Trust) -> Result<Vec<(Self, Result<Option<Identity>>)>> {
         let each: Vec<_> = want.workloads.iter().map(|workload| self.of_workload(workload)).collect();
-        let (place, all) = futures::join!(self.check_place(), join_all(each.iter().map(Self::identity)));
+        let identity =
+            async |it: &Self| it.ahead.identities.take_or(&it.settings.identity, it.identity()).await;
+        let place = self.ahead.place.take_or(&(), self.check_place());
+        let (place, all) = futures::join!(place, join_all(each.iter().map(identity)));
         // What was seen counts in the right place alone.
         place?;
         Ok(each.into_iter().zip(all).collect())

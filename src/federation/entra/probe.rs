@@ -57,8 +57,8 @@ pub(super) async fn probe(entra: &Entra, token: &Token, trial: &Trial, say: Say<
 impl Entra {
     /// The client credentials grant with an assertion (RFC 7523 §2.2). Gives the header for Key Vault.
     async fn exchange(&self, token: &Token, say: Say<'_>) -> Result<HeaderValue, NoLogin> {
-        let identity = self.identity_alone().await.map_err(NoLogin::Failed)?;
-        let Some(identity) = identity else {
+        let client_id = self.client_id().await.map_err(NoLogin::Failed)?;
+        let Some(client_id) = client_id else {
             return Err(NoLogin::Failed(
                 Error::failed(
                     Code::ProviderNotSetUp,
@@ -69,7 +69,7 @@ impl Entra {
         };
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
-                ("client_id", identity.client_id.as_str()),
+                ("client_id", client_id.as_str()),
                 ("scope", SCOPE),
                 ("grant_type", "client_credentials"),
                 ("client_assertion_type", ASSERTION),

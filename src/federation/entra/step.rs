@@ -189,6 +189,7 @@ impl AtAzure {
 #[async_trait]
 impl Act for AtAzure {
     async fn run(&self, say: Say<'_>) -> Result<()> {
+        self.entra.ahead.forget();
         let Still::Same(now) = self.look_again().await? else { return Ok(()) };
         let call = self.call(now.as_deref());
         let doing = match call.method {

@@ -102,7 +102,7 @@ impl World {
         entra
     }
 
-    fn trust(&self, secrets: &[&str]) -> Trust {
+    pub(super) fn trust(&self, secrets: &[&str]) -> Trust {
         Trust {
             issuer: TrustedIssuer::Published(ISSUER.parse().unwrap()),
             cluster_id: CLUSTER.to_owned(),

@@ -10,15 +10,11 @@ fn asked(far: &Far) -> Vec<String> {
     all
 }
 
-fn rights(trust: &Trust) -> BTreeSet<Right> {
-    trust.rights().into_iter().cloned().collect()
-}
-
 #[tokio::test]
 async fn plan_after_look_asks_nothing() {
     let far = Far::new();
     let (gcp, trust) = (far.gcp(), far.trust());
-    gcp.look_ahead(&rights(&trust)).await;
+    gcp.look_ahead(&trust).await;
     let ahead = asked(&far);
     let login = gcp.store_login().await.unwrap();
     let plan = gcp.plan(&trust).await.unwrap();
@@ -40,7 +36,7 @@ async fn plan_after_look_asks_nothing() {
 async fn second_plan_looks_again() {
     let far = Far::new();
     let (gcp, trust) = (far.gcp(), far.trust());
-    gcp.look_ahead(&rights(&trust)).await;
+    gcp.look_ahead(&trust).await;
     let ahead = asked(&far);
     assert!(gcp.plan(&trust).await.unwrap().changes.iter().any(Change::is_pending));
     far.set_up().await.unwrap();
@@ -55,7 +51,7 @@ async fn no_answer_outlives_a_write() {
     let far = Far::new();
     let (gcp, trust) = (far.gcp(), far.trust());
     let plan = gcp.plan(&trust).await.unwrap();
-    gcp.look_ahead(&rights(&trust)).await;
+    gcp.look_ahead(&trust).await;
     let ahead = asked(&far);
     for change in plan.changes.iter().filter(|change| change.is_pending()) {
         change.run(&mut |_| {}).await.unwrap();
@@ -71,7 +67,7 @@ async fn refused_look_is_told_by_plan() {
     let far = Far::new();
     far.google.deny("iam.workloadIdentityPoolProviders.list");
     let (gcp, trust) = (far.gcp(), far.trust());
-    gcp.look_ahead(&rights(&trust)).await;
+    gcp.look_ahead(&trust).await;
     let early = gcp.plan(&trust).await.unwrap_err();
     let direct = far.gcp().plan(&trust).await.unwrap_err();
     assert_eq!(early.to_string(), direct.to_string());

@@ -369,8 +369,9 @@ impl Federation for Gcp {
         search::find(self, find).await
     }
 
-    async fn look_ahead(&self, rights: &BTreeSet<Right>) {
-        observe::ahead(self, &rights.iter().filter(|right| named(right).is_ok()).collect()).await;
+    async fn look_ahead(&self, want: &Trust) {
+        let rights = want.rights().into_iter().filter(|right| named(right).is_ok()).collect();
+        observe::ahead(self, &rights).await;
     }
 
     async fn approach(&self) {

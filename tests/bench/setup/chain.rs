@@ -40,7 +40,7 @@ const READS: &str = "look at everything, at the same time";
 const LOOKS: usize = 2;
 pub(crate) const POLLS: u32 = LOOKS as u32 - 1;
 /// One for TCP, one for TLS 1.3.
-const TRIPS_OF_CONNECTING: usize = 2;
+pub(crate) const TRIPS_OF_CONNECTING: usize = 2;
 const PLAN: (&str, &str) = (READS, "the whole plan is shown and agreed to before the first write");
 
 const TABLE: [Row; 24] = [

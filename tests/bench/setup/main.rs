@@ -8,6 +8,7 @@
 mod chain;
 mod documents;
 mod ground;
+mod in_a_row;
 mod script;
 
 use std::error::Error;
@@ -107,6 +108,8 @@ fn figures(table: &Table, ours: &[Ran]) -> Result<Value, Box<dyn Error>> {
         "ours": ours.iter().map(|ran| ran.wall.as_secs_f64()).collect::<Vec<_>>(),
         "calls": median.calls.len(),
         "chain": chain::trips(&longest) as f64 * trip,
+        "chainCalls": chain::trips(&longest) - chain::TRIPS_OF_CONNECTING,
+        "inARow": ours.iter().map(|ran| in_a_row::in_a_row(&ran.calls, ONE_WAY)).collect::<Vec<_>>(),
         "steps": table.beside(&longest, &median.calls, median.start, ONE_WAY),
         "timeline": table.timeline(&median.calls, median.start, ONE_WAY),
         "timelineOfCluster": table.timeline(&median.at_cluster, median.start, Duration::ZERO),

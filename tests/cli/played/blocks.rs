@@ -37,7 +37,7 @@ pub(super) struct Row {
     pub(super) world: Option<String>,
     /// Why it cannot be played.
     pub(super) not: Option<String>,
-    /// What a placeholder stands for.
+    /// What a placeholder is replaced by.
     #[serde(default)]
     pub(super) fill: BTreeMap<String, String>,
     /// Exit codes of the lines that are run.
@@ -96,8 +96,8 @@ fn without_comment(command: &str) -> String {
     command.split("  # ").next().unwrap_or_default().trim_end().to_owned()
 }
 
-/// Whether the lines that a page shows are those that were printed. `…` stands for anything in its line; a line of it
-/// alone stands for any lines.
+/// Whether the lines that a page shows are those that were printed. `…` matches anything in its line; a line of it
+/// alone matches any lines.
 pub(super) fn agrees(shown: &[String], printed: &str) -> Result<(), String> {
     let mut printed = printed.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut may_skip = false;

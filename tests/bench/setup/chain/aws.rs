@@ -16,9 +16,9 @@ pub(super) const fn act(
 const KEYS: (&str, &str, &str) = ("iam", "POST", "ListAccessKeys");
 const LAST_USED: (&str, &str, &str) = ("iam", "POST", "GetAccessKeyLastUsed");
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     // Of the account, and with each look at the key: nothing else tells whose keys are listed.
-    Row { times: 5, ..read("ask whose the login is", ("sts", "POST", "GetCallerIdentity")) },
+    Row { times: 6, ..read("ask whose the login is", ("sts", "POST", "GetCallerIdentity")) },
     read("look at the role", ("iam", "POST", "GetRole")),
     read("look at the identity provider", ("iam", "POST", "GetOpenIDConnectProvider")),
     read("ask when the old key was used last", LAST_USED),
@@ -88,4 +88,6 @@ const ROWS: [Row; 17] = [
         KEYS,
         &[("delete the old key", "the effect of an act is never taken for granted")],
     ),
+    // No call waits for its answer.
+    read("open the way to Secrets Manager", ("secretsmanager", "HEAD", "/")),
 ];
