@@ -291,7 +291,7 @@ fn former_documents_are_written_until_switch() {
     assert!(former_documents_stay(&settings(), &trust(), &at_issuer, Some(&writing(&["old"]))).is_none());
     let changes = plan_workload(&settings(), &trust(), &at_issuer, Some(&writing(&["old"])), None).unwrap();
     let [_, grant, narrow] = &changes[..] else { panic!("{}", changes.len()) };
-    assert_eq!(narrow.step.depends_on, [grant.step.name.clone()]);
+    assert_eq!(narrow.step.depends_on, std::slice::from_ref(&grant.step.name));
     assert_eq!(grant.step.fields[0].after, narrow.step.fields[0].before);
     assert!(narrow.step.fields[0].before.as_ref().unwrap().to_string().contains(":::old/"));
     assert!(!narrow.step.fields[0].after.as_ref().unwrap().to_string().contains(":::old/"));

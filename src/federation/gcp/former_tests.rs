@@ -118,7 +118,7 @@ fn other_documents_here_are_former() {
     let mine = mark(CLUSTER, ISSUER);
     let other = format!("{POOL}/subject/system:serviceaccount:shop:keyless");
     for member in [me(), other] {
-        assert_eq!(here(&member, TITLE, &mine, "q/"), [member.clone()]);
+        assert_eq!(here(&member, TITLE, &mine, "q/"), std::slice::from_ref(&member));
         // The right of this run, and what is planned beside it.
         assert!(here(&member, TITLE, &mine, "p/").is_empty());
         assert!(here(&member, "until-2031", &mine, "q/").is_empty());
