@@ -22,7 +22,7 @@ struct Asked {
     spec: Value,
 }
 
-/// Every right that these roles grant, once. Of a rule that names several objects, the first stands for all.
+/// Every right that these roles grant, once. Of a rule that names several objects, the first is asked about.
 fn asked(roles: &[Value]) -> Vec<Asked> {
     let mut all = Vec::new();
     for role in roles {

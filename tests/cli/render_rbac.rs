@@ -127,7 +127,6 @@ fn all_missing_rights_are_named() {
     for (purpose, arguments) in [
         ("setup", &["setup", "--dry-run", "--config", "keyless.yaml"][..]),
         ("teardown", &["teardown", "--dry-run", "--config", "keyless.yaml"]),
-        ("render-store", &["render", "store"]),
     ] {
         let cluster = &estate.world.cluster;
         cluster.add_user(USER, &[]);

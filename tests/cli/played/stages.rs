@@ -15,7 +15,7 @@ pub(super) struct Stage {
     variables: Vec<(OsString, OsString)>,
     /// A part of a question, and what a person answers.
     pub(super) answers: Vec<(&'static str, String)>,
-    /// What a value of the table stands for: `{kid}`.
+    /// What a name in the table is replaced by: `{kid}`.
     named: Vec<(&'static str, String)>,
     after: Option<After>,
     /// The far sides stop when they are dropped.
