@@ -10,11 +10,11 @@ use super::{
     silent,
 };
 use crate::{
-    cluster::{Observed, ServiceAccount},
+    cluster::{FailedServer, Observed, ServiceAccount},
     commands::{objects::find_store, store::Present},
     error::{Code, Error, Result},
     federation::{self, Impossible, Trust},
-    plan::Gate,
+    plan::{Gate, Step},
     publication::{Options, Publication, PublicationPlan, ledger::Opened},
     rotation::Former,
     secret_store::{self, obstacles_of_a_move},
@@ -93,8 +93,15 @@ pub(super) async fn decide<'p>(
         .map(|server| (server.address.clone(), server.token.claims().issuer.clone()))
         .collect();
     let waits = !signs_otherwise.is_empty();
+    let is_gated = |step: &Step| step.gate == Some(Gate::AfterIssuerSwitch);
+    let pending = changes.iter().filter(|change| change.is_pending()).map(|change| &change.step);
+    if let (Some(server), Some(step)) =
+        (observed.failed.first().filter(|_| !waits), pending.into_iter().find(|step| is_gated(step)))
+    {
+        return Err(issuer_unknown(server, step));
+    }
     let (mut changes, later): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| !waits || change.step.gate != Some(Gate::AfterIssuerSwitch));
+        changes.into_iter().partition(|change| !waits || !is_gated(&change.step));
     // The gate is open.
     changes.iter_mut().for_each(|change| change.step.gate = None);
     // What the publisher is given is no store's, and done with what they share.
@@ -130,6 +137,19 @@ pub(super) async fn decide<'p>(
         settings: None,
     };
     Ok(Decided { plan, impossible, refused, documents })
+}
+
+/// A step waits for every API server to sign as the issuer, and one did not say what it signs as.
+fn issuer_unknown(server: &FailedServer, step: &Step) -> Error {
+    let address = &server.address;
+    Error::failed(Code::ServerUnreachable, format!("it is not known as which issuer API server {address} signs"))
+        .caused_by(server.error.message.clone())
+        .hint(format!(
+            "tokens of another issuer would be refused after this step, so it waits for all of them: {}",
+            step.name
+        ))
+        .hint("bring the server back, or run keyless where it can be reached, then run it again")
+        .hint("nothing was changed")
 }
 
 /// The keys that a provider is given, and what each is there for.
