@@ -133,7 +133,7 @@ impl Http {
     /// Opens a connection before it is needed, without any credential. What is answered, and whether, counts only for those
     /// who need it.
     pub(crate) async fn open(&self, base: &str) {
-        let Ok(url) = url::Url::parse(base) else { return };
+        let Some(url) = url::Url::parse(base).ok().filter(base_url::takes_login) else { return };
         let outcome = self.client_for(&url).head(url).send().await;
         let status = outcome.ok().map(|answer| answer.status().as_u16());
         tracing::info!(base, status, "opened a connection");

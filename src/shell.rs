@@ -9,6 +9,13 @@ pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// An argument of a command, or the placeholder where the text is no plain one: it would be taken for a flag, or shows what it
+/// is not.
+pub(crate) fn argument(text: &str, placeholder: &str) -> String {
+    let is_plain = !text.starts_with('-') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain { quote(text) } else { placeholder.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,6 +31,21 @@ mod tests {
             ("a;b", "'a;b'"),
         ] {
             assert_eq!(quote(text), quoted);
+        }
+    }
+
+    #[test]
+    fn odd_argument_is_not_shown() {
+        for (text, shown) in [
+            ("Xrg5a5wU_-x", "Xrg5a5wU_-x"),
+            ("x;curl", "'x;curl'"),
+            ("-x", "KID"),
+            ("a b", "KID"),
+            ("a\u{1b}[2J", "KID"),
+            ("ключ", "KID"),
+            ("", "''"),
+        ] {
+            assert_eq!(argument(text, "KID"), shown);
         }
     }
 

@@ -20,18 +20,25 @@ pub(crate) struct Documents {
     /// Whether the issuer's URL is one of the store's own for these very objects, by its form alone. Otherwise it is a domain,
     /// which may show any bucket: also the one before this one.
     pub(crate) are_at_issuer: bool,
+    /// Whether every API server was asked by itself. One address may have many behind it, and they may sign as another issuer
+    /// still.
+    pub(crate) each_was_asked: bool,
 }
 
 impl Documents {
     /// Why the right to write others must stay, though the publisher of this run does not: `former` may be what relying
     /// parties read. `None`: they read these.
     pub(crate) fn why_former_stays(&self, issuer: &TrustedIssuer, former: &str) -> Option<String> {
-        (!self.are_at_issuer).then(|| {
-            format!(
+        match (self.are_at_issuer, self.each_was_asked) {
+            (true, true) => None,
+            (true, false) => Some(format!(
+                "the API servers were asked by one address, and those behind it may still sign as an issuer that leads to {former}"
+            )),
+            (false, _) => Some(format!(
                 "the issuer {issuer} is no URL of the bucket {} itself, and may still lead to {former}",
                 self.bucket
-            )
-        })
+            )),
+        }
     }
 }
 

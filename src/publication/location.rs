@@ -130,7 +130,7 @@ impl DocumentLocation {
     pub(crate) fn documents_in(&self, bucket: &str) -> Documents {
         let objects = [JWKS_PATH, DISCOVERY_PATH].map(|path| self.object(path));
         let are_at_issuer = self.proof == Proof::Form;
-        Documents { bucket: bucket.to_owned(), objects: objects.into(), are_at_issuer }
+        Documents { bucket: bucket.to_owned(), objects: objects.into(), are_at_issuer, each_was_asked: false }
     }
 
     /// The object's name in the bucket.

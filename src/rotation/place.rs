@@ -8,6 +8,7 @@ use crate::{
     error::{Code, Error, Result},
     oidc::{KeySet, PublicKey},
     rfc3339::rfc3339,
+    shell,
 };
 
 /// Where the key set is published.
@@ -130,9 +131,10 @@ fn too_many(name: &str, limit: Limit, needed: &[&PublicKey], inputs: &Inputs<'_>
     if let Some((time, key)) = until.first_key_value() {
         let kid = key.kid().escape_debug();
         error = error.hint(format!(
-            "{kid} is the first that leaves by itself, at {}; `keyless keys revoke {kid}` takes it out now, and its tokens are refused \
+            "{kid} is the first that leaves by itself, at {}; `keyless keys revoke {}` takes it out now, and its tokens are refused \
              from then on",
-            rfc3339(*time)
+            rfc3339(*time),
+            shell::argument(key.kid(), "KID")
         ));
     }
     if is_unknown {

@@ -174,6 +174,23 @@ fn setup_needs_every_server() {
     estate.run(&crate::estate::SETUP).ends(0);
 }
 
+/// Tokens of the former issuer are refused once the provider is changed: none of them may sign as it any more.
+#[test]
+fn silent_server_keeps_former_issuer() {
+    const NEW: &str = "https://new.lab.test";
+    let estate = crate::estate::Estate::with_servers(2);
+    estate.run(&crate::estate::SETUP).ends(0);
+    estate.world.cluster.change_servers(|server| server.issuers.insert(0, NEW.into()));
+    let silent = estate.world.cluster.server(1);
+    silent.stop();
+    crate::steps::forget(&estate);
+    let says = ["as which issuer API server", &silent.addr().to_string(), "nothing was changed"];
+    estate.run(&crate::estate::SETUP).fails(3, "server-unreachable", &says);
+    assert_eq!(crate::steps::recorded_writes(&estate), Vec::<String>::new());
+    silent.restart();
+    estate.run(&crate::estate::SETUP).ends(0);
+}
+
 /// The plan of `setup` shows what publishing would do, from the one look that it took.
 #[test]
 fn setup_asks_each_server_once() {

@@ -7,6 +7,7 @@ use crate::{
     publication::History,
     rfc3339::rfc3339,
     rotation::{KeyId, State, advice::Next, advise},
+    shell,
     watch::state_name,
 };
 
@@ -140,8 +141,9 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>, again: &str) -> Strin
     }
     if let Some(row) = first(|row| row.state == State::Missing) {
         return format!(
-            "next: publish {0} again: keyless keys add{again} FILE; if it is of no use any more: keyless keys revoke{again} {0}",
-            kid(row)
+            "next: publish {0} again: keyless keys add{again} FILE; if it is of no use any more: keyless keys revoke{again} {1}",
+            kid(row),
+            argument(row)
         );
     }
     if let Some(row) = first(|row| matches!(row.state, State::Returned { .. })) {
@@ -156,8 +158,9 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>, again: &str) -> Strin
     if let Some(row) = first(|row| row.state == State::Foreign) {
         return format!(
             "next: find out whose key {0} is, before anything else; if you staged it: keyless keys add{again} FILE; otherwise: keyless \
-             keys revoke{again} {0}",
-            kid(row)
+             keys revoke{again} {1}",
+            kid(row),
+            argument(row)
         );
     }
     if let Some(row) = first(|row| row.state.is_alarm()) {
@@ -215,12 +218,18 @@ pub(super) fn next_step(rows: &[Row], place: Option<&str>, again: &str) -> Strin
     "next: nothing".to_owned()
 }
 
+/// Of a command. A key that another party has put there may have any name.
+fn argument(row: &Row) -> String {
+    shell::argument(&row.kid, "KID")
+}
+
 /// A server that is no longer listed may still have the key: only a person knows that it is gone.
 fn fewer_servers(row: &Row, before: u32, again: &str) -> String {
     let kid = row.kid.escape_debug();
     format!(
         "next: there were {before} API servers when {kid} was live, there are {}: if the others are gone for good, and its tokens have \
-         expired: keyless keys revoke{again} {kid}",
-        row.servers
+         expired: keyless keys revoke{again} {}",
+        row.servers,
+        argument(row)
     )
 }

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::{
     cli::{Command, KeysCommand},
-    cluster::{Configured, snapshot::Mode},
+    cluster::{self, Configured, snapshot::Mode},
     config::Settings,
     error::{Code, Error},
     report::Report,
+    shell,
 };
 
 /// The error, with what else would be missing. What the API server does not answer adds nothing.
@@ -20,8 +21,9 @@ pub(crate) async fn all_missing(
     report: &mut Report<'_>,
 ) -> Error {
     let (Some((purpose, name)), Some(access)) = (purpose(command), &settings.cluster) else { return error };
+    let cluster = in_cluster(access);
     let granting = format!(
-        "these rights, for a user NAME: keyless render rbac --for {name} --user NAME | kubectl apply -f -"
+        "these rights, for a user NAME: keyless render rbac --for {name} --user NAME | kubectl{cluster} apply -f -"
     );
     // Of a cluster that may be another one, nothing more is asked.
     if error.code == Code::ClusterUidUnreadable {
@@ -42,6 +44,14 @@ pub(crate) async fn all_missing(
     error
         .hint(format!("of the rights that this command may need, this login lacks: {missing}"))
         .hint(granting)
+}
+
+/// Flags of kubectl for the cluster that was asked: its own kubeconfig may lead to another one.
+fn in_cluster(access: &cluster::Settings) -> String {
+    let file = access.kubeconfig.as_ref().map(|path| ("kubeconfig", path.display().to_string()));
+    let context = access.context.as_ref().map(|name| ("context", name.clone()));
+    let flags = file.into_iter().chain(context);
+    flags.map(|(flag, value)| format!(" --{flag} {}", shell::quote(&value))).collect()
 }
 
 /// What `render rbac --for` calls the rights of a command; an audit names its missing rights itself.

@@ -142,14 +142,17 @@ pub(super) async fn decide<'p>(
 /// A step waits for every API server to sign as the issuer, and one did not say what it signs as.
 fn issuer_unknown(server: &FailedServer, step: &Step) -> Error {
     let address = &server.address;
-    Error::failed(Code::ServerUnreachable, format!("it is not known as which issuer API server {address} signs"))
-        .caused_by(server.error.message.clone())
-        .hint(format!(
-            "tokens of another issuer would be refused after this step, so it waits for all of them: {}",
-            step.name
-        ))
-        .hint("bring the server back, or run keyless where it can be reached, then run it again")
-        .hint("nothing was changed")
+    Error::failed(
+        Code::ServerUnreachable,
+        format!("it is not known as which issuer API server {address} signs"),
+    )
+    .caused_by(server.error.message.clone())
+    .hint(format!(
+        "tokens of another issuer would be refused after this step, so it waits for all of them: {}",
+        step.name
+    ))
+    .hint("bring the server back, or run keyless where it can be reached, then run it again")
+    .hint("nothing was changed")
 }
 
 /// The keys that a provider is given, and what each is there for.

@@ -147,8 +147,9 @@ pub(crate) async fn run(
         true => None,
         false => Some(Publication::connect(settings, &http).await?),
     };
-    let publisher =
+    let mut publisher =
         Publisher::resolve(args, settings, &resolved, &estate, publication.as_ref(), provider).await?;
+    publisher.iter_mut().for_each(|publisher| publisher.note_asked(&observed));
     let named = naming::account_of_settings(&stores, settings, &resolved, &estate);
     let shared = Shared {
         args,

@@ -5,7 +5,7 @@ use super::members::Member;
 use crate::{
     bucket::KeylessWriter,
     cli::SetupArgs,
-    cluster::{ServiceAccount, snapshot::Estate},
+    cluster::{Observed, Reached, ServiceAccount, snapshot::Estate},
     commands::resolve::Resolved,
     config::Settings,
     error::{Code, Error, Result},
@@ -33,6 +33,13 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
+    /// Whether the issuer of each API server is known.
+    pub(super) fn note_asked(&mut self, observed: &Observed) {
+        if let Some(Publishes::Documents(documents)) = &mut self.workload.publishes {
+            documents.each_was_asked = observed.failed.is_empty() && observed.reached == Reached::Each;
+        }
+    }
+
     /// `None`: the run is not about it. Refuses what cannot work before anything is changed.
     pub(super) async fn resolve(
         args: &SetupArgs,
@@ -273,6 +280,7 @@ mod tests {
             bucket: bucket.into(),
             objects: vec![object.into()],
             are_at_issuer: true,
+            each_was_asked: true,
         };
         assert!(
             refuse_names(&documents("acme-oidc_1.x", "prod/~a/.well-known/openid-configuration")).is_ok()

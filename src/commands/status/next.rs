@@ -32,11 +32,14 @@ pub(super) fn next(page: &Page) -> Next {
         Part::Seen(_) => {}
     }
     match &page.keys {
-        Part::Seen(Keys::Counted { lockouts, .. }) if !lockouts.is_empty() => {
-            return as_next("keyless publish", "with your own login: the publisher's next one is refused");
-        }
         Part::Seen(Keys::Counted { alarms, .. }) if *alarms > 0 => {
             return as_next("keyless keys", "names the keys that a person has to look at");
+        }
+        Part::Seen(Keys::Counted { lockouts, .. }) if !lockouts.is_empty() => {
+            return as_next(
+                "keyless publish",
+                "with your own login: one by a token of the cluster may be refused",
+            );
         }
         Part::Seen(Keys::Counted { live, public, whole: true, .. }) if public < live => {
             return as_next("keyless publish --dry-run", "a live key is not public");

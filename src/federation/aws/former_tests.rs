@@ -13,7 +13,12 @@ const NOW: &str = "keyless-system/keyless";
 
 fn documents(bucket: &str) -> Documents {
     let objects = ["prod/openid/v1/jwks", "prod/.well-known/openid-configuration"];
-    Documents { bucket: bucket.into(), objects: objects.map(str::to_owned).into(), are_at_issuer: true }
+    Documents {
+        bucket: bucket.into(),
+        objects: objects.map(str::to_owned).into(),
+        are_at_issuer: true,
+        each_was_asked: true,
+    }
 }
 
 fn publisher(account: &str) -> Workload {

@@ -186,7 +186,7 @@ fn plan_policy(
         fields.push(FieldChange::new("statements that keyless did not write", others(), others()));
     }
     let narrowed = match have.zip(workload.documents()).filter(|_| !former.is_empty()) {
-        Some((have, documents)) if documents.are_at_issuer => {
+        Some((have, documents)) if documents.why_former_stays(&want.issuer, "").is_none() => {
             let before = Before::of(have).or_trust(&trust).or_policy(Some(&wanted));
             Some(narrow(settings, documents, (shown(&given), &asked, others), before)?)
         }

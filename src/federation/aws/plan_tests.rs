@@ -247,7 +247,8 @@ fn teardown_takes_only_our_own() {
 /// The publisher of these documents.
 fn publisher(bucket: &str, are_at_issuer: bool) -> Workload {
     let objects = ["prod/openid/v1/jwks", "prod/.well-known/openid-configuration"].map(str::to_owned);
-    let documents = Documents { bucket: bucket.into(), objects: objects.into(), are_at_issuer };
+    let documents =
+        Documents { bucket: bucket.into(), objects: objects.into(), are_at_issuer, each_was_asked: true };
     Workload::publisher("keyless-system/keyless".parse().unwrap(), Publishes::Documents(documents))
 }
 

@@ -96,7 +96,12 @@ fn documents_are_compared_as_aws_reads() {
 #[test]
 fn publisher_gets_two_objects_only() {
     let objects = ["p/openid/v1/jwks", "p/.well-known/openid-configuration"].map(str::to_owned);
-    let documents = Documents { bucket: "acme".to_owned(), objects: objects.into(), are_at_issuer: true };
+    let documents = Documents {
+        bucket: "acme".to_owned(),
+        objects: objects.into(),
+        are_at_issuer: true,
+        each_was_asked: true,
+    };
     let publisher = crate::federation::Publishes::Documents(documents);
     let publisher = Workload::publisher("keyless-system/keyless".parse().unwrap(), publisher);
     let key = "arn:aws:kms:eu-central-1:123456789012:key/0b0a3f46-7f0f-4c55-9f0e-3b6f8f1f2a11";

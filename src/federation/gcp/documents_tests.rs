@@ -13,7 +13,12 @@ const ME: &str = "principal://iam.googleapis.com/projects/123456789012/locations
 
 fn documents() -> Documents {
     let objects = ["openid/v1/jwks", ".well-known/openid-configuration"].map(|path| format!("p/{path}"));
-    Documents { bucket: "acme".to_owned(), objects: objects.into(), are_at_issuer: true }
+    Documents {
+        bucket: "acme".to_owned(),
+        objects: objects.into(),
+        are_at_issuer: true,
+        each_was_asked: true,
+    }
 }
 
 fn publisher() -> Workload {

@@ -3,7 +3,7 @@
 //! list of buckets tells where to look; what a bucket's policy says decides. What may be such a right and is not known to be
 //! stays and is named. So does a right on documents that relying parties may still read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
 
@@ -26,6 +26,7 @@ use crate::{
     warning::Warning,
 };
 
+const OF_ANOTHER: &str = "it is marked as this cluster's, and not of the publisher that this run is about";
 /// How many buckets a warning names.
 const NAMED: usize = 5;
 
@@ -59,7 +60,7 @@ impl Gcp {
         let principal = state.ids.principal(&state.project.number, &workload.subject()?);
         let publisher = Publisher { want, workload, documents, state, principal };
         if let Some(policy) = state.policy(&Holder::Bucket(documents.bucket.clone())) {
-            let found = find_here(policy, documents, &want.cluster_id);
+            let found = find_here(policy, documents, &publisher.principal, &want.cluster_id);
             self.plan_found(&publisher, &documents.bucket, policy, found, plan);
         }
         let own = state.project.number.to_string();
@@ -171,7 +172,7 @@ fn find(policy: &Policy, bucket: &str, principal: &str, cluster_id: &str) -> Vec
                 continue;
             }
             Owner::This if is_publisher => "its condition is not as keyless writes it",
-            Owner::This => "it is marked as this cluster's, and not of the publisher that this run is about",
+            Owner::This => OF_ANOTHER,
             Owner::Unnamed if is_publisher => "its mark does not say which cluster it was made for",
             Owner::Other(_) | Owner::Unnamed | Owner::Foreign => continue,
         };
@@ -185,15 +186,21 @@ fn find(policy: &Policy, bucket: &str, principal: &str, cluster_id: &str) -> Vec
 
 /// PURE. The same of the bucket that this run is about: who may write other documents there. Everything else there is planned
 /// with the publisher's own right.
-fn find_here(policy: &Policy, documents: &Documents, cluster_id: &str) -> Vec<Found> {
-    let mut all: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
+fn find_here(policy: &Policy, documents: &Documents, principal: &str, cluster_id: &str) -> Vec<Found> {
+    let (mut conditions, mut found) = (Vec::new(), Vec::new());
     for (member, condition) in policy.conditional(WRITER) {
         let is_ours = Owner::of(Mark::parse(&condition.description), cluster_id) == Owner::This;
-        if is_ours && names_others(&condition, documents) {
-            all.entry(member).or_default().push(condition);
+        match is_ours && names_others(&condition, documents) {
+            true if member == principal => conditions.push(condition),
+            // A copy of this cluster has the same ID, and a publisher of its own.
+            true => found.push(Found::Stays { member, why: OF_ANOTHER }),
+            false => {}
         }
     }
-    all.into_iter().map(|(member, conditions)| Found::Goes { member, conditions }).collect()
+    if !conditions.is_empty() {
+        found.push(Found::Goes { member: principal.to_owned(), conditions });
+    }
+    found
 }
 
 /// For people: where the documents are that these conditions name.

@@ -83,7 +83,7 @@ fn other_roles_are_nobodys_former() {
 
 fn documents(are_at_issuer: bool) -> Documents {
     let objects = ["p/openid/v1/jwks", "p/.well-known/openid-configuration"].map(str::to_owned);
-    Documents { bucket: "new".to_owned(), objects: objects.into(), are_at_issuer }
+    Documents { bucket: "new".to_owned(), objects: objects.into(), are_at_issuer, each_was_asked: true }
 }
 
 /// Only the store's own URL proves what relying parties read.
@@ -100,15 +100,16 @@ fn domain_may_lead_to_former_bucket() {
 }
 
 /// Who may write which documents in the bucket of this run: the members that lose it.
-fn here(member: &str, title: &str, description: &str, prefix: &str) -> Vec<String> {
+fn here(member: &str, title: &str, description: &str, prefix: &str) -> Vec<(String, bool)> {
     let expression =
         WRITTEN.replace("buckets/old", "buckets/new").replace("objects/p/", &format!("objects/{prefix}"));
     let policy = Policy::new(json!({ "bindings": [{ "role": WRITER, "members": [member],
         "condition": { "title": title, "description": description, "expression": expression } }] }));
-    let found = find_here(&policy, &documents(true), CLUSTER).into_iter();
+    let found = find_here(&policy, &documents(true), &me(), CLUSTER).into_iter();
     found
         .map(|it| match it {
-            Found::Goes { member, .. } | Found::Stays { member, .. } => member,
+            Found::Goes { member, .. } => (member, true),
+            Found::Stays { member, .. } => (member, false),
         })
         .collect()
 }
@@ -117,8 +118,9 @@ fn here(member: &str, title: &str, description: &str, prefix: &str) -> Vec<Strin
 fn other_documents_here_are_former() {
     let mine = mark(CLUSTER, ISSUER);
     let other = format!("{POOL}/subject/system:serviceaccount:shop:keyless");
-    for member in [me(), other] {
-        assert_eq!(here(&member, TITLE, &mine, "q/"), std::slice::from_ref(&member));
+    // A copy of this cluster has the same ID, and a publisher of its own.
+    for (member, goes) in [(me(), true), (other, false)] {
+        assert_eq!(here(&member, TITLE, &mine, "q/"), [(member.clone(), goes)]);
         // The right of this run, and what is planned beside it.
         assert!(here(&member, TITLE, &mine, "p/").is_empty());
         assert!(here(&member, "until-2031", &mine, "q/").is_empty());

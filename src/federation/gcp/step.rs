@@ -75,11 +75,6 @@ impl Step {
         }
     }
 
-    /// In a new pool, no token is accepted before its provider is there, so a grant need not wait for the provider.
-    fn is_apart_from(&self, earlier: &Self) -> bool {
-        matches!(self, Self::Grant(_)) && matches!(earlier, Self::Provider(Deed::Create(_)))
-    }
-
     /// Whether it must not begin before an earlier step of the same plan is over.
     pub(crate) fn waits_for(&self, earlier: &Self) -> bool {
         if let Some((one, other)) = self.binding().zip(earlier.binding()) {
@@ -96,15 +91,11 @@ impl Step {
 
 /// Has each change name the earlier ones that it waits for.
 pub(super) fn ordered(mut changes: Vec<&mut Change<Step>>) {
-    let is_new = |change: &&mut Change<Step>| matches!(change.act, Some(Step::Pool(Deed::Create(_))));
-    let pool_is_new = changes.iter().any(is_new);
     for index in 1..changes.len() {
         let (earlier, rest) = changes.split_at_mut(index);
         let Some(act) = &rest[0].act else { continue };
-        let waits_for = |earlier: &&&mut Change<Step>| {
-            let waits = |it| act.waits_for(it) && !(pool_is_new && act.is_apart_from(it));
-            earlier.act.as_ref().is_some_and(waits)
-        };
+        let waits_for =
+            |earlier: &&&mut Change<Step>| earlier.act.as_ref().is_some_and(|it| act.waits_for(it));
         rest[0].step.depends_on =
             earlier.iter().filter(waits_for).map(|earlier| earlier.step.name.clone()).collect();
     }
@@ -121,31 +112,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::Target;
-
-    #[test]
-    fn grant_in_new_pool_waits_less() {
-        let deeds = |pool: Deed, provider: Deed| {
-            let change = |name: &str, act| Change {
-                act: Some(act),
-                ..Change::no_op(Target::ProviderResource, name, "")
-            };
-            let mut all = [
-                change("pool", Step::Pool(pool)),
-                change("provider", Step::Provider(provider)),
-                change("grant", Step::grant_on("a")),
-            ];
-            ordered(all.iter_mut().collect());
-            all.map(|it| it.step.depends_on)
-        };
-        let create = || Deed::Create(json!({}));
-        let waits = deeds(create(), create());
-        assert_eq!(waits, [vec![], vec!["pool".to_owned()], vec!["pool".to_owned()]]);
-        let both = vec!["pool".to_owned(), "provider".to_owned()];
-        assert_eq!(deeds(Deed::Patch(Patch::default()), create())[2], both, "others may be in it");
-        assert_eq!(deeds(create(), Deed::Patch(Patch::default()))[2], both);
-        assert_eq!(deeds(Deed::Restore(Patch::default()), create())[2], both);
-    }
 
     #[test]
     fn bindings_on_different_resources_are_independent() {
