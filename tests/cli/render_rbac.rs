@@ -99,6 +99,11 @@ fn rendering_store_runs_with_its_rights() {
     let estate = estate(&SETUP);
     give(&estate.world, "render-store");
     runs(&estate, &["render", "store"]).ends(0).says("kind: ClusterSecretStore");
+    let reads_secrets =
+        |rule: &Value| rule["resources"].as_array().is_some_and(|all| all.contains(&json!("secrets")));
+    let rules = objects(&["--for", "render-store"]);
+    let rules: Vec<_> = rules.iter().filter_map(|role| role["rules"].as_array()).flatten().collect();
+    assert!(rules.len() > 3 && !rules.iter().any(|rule| reads_secrets(rule)), "it reads no Secret");
 }
 
 #[test]

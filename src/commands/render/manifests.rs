@@ -172,7 +172,7 @@ pub(super) fn rbac(purpose: Purpose, mode: Mode, namespace: &str, subject: Optio
         (Purpose::Verify, _) => &[KEYS_RBAC, REFS_RBAC, VERIFY_RBAC],
         (Purpose::Status, _) => &[KEYS_RBAC, REFS_RBAC],
         (Purpose::Doctor, _) => &[KEYS_RBAC, AUDIT_RBAC, COUPLING_RBAC, VERIFY_RBAC],
-        (Purpose::RenderStore, _) => &[AUDIT_RBAC, STORE_RBAC],
+        (Purpose::RenderStore, _) => &[REFS_RBAC, STORE_RBAC],
         (Purpose::Audit, mode) => of_audit(mode),
         (Purpose::Coupling, _) => &[COUPLING_ACCOUNT, COUPLING_RBAC],
         (Purpose::Setup | Purpose::Teardown, _) => &[AUDIT_RBAC, SETUP_RBAC],

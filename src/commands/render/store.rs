@@ -37,7 +37,7 @@ use crate::{
     keyless render store\n  \
     keyless render store --folder clusters/prod/secret-store\n  \
     keyless render store --to vault | kubectl diff -f -\n\n\
-    Needs: get and list as `keyless audit` does; of Google only the project's two names, and not even these\n\
+    Needs: get and list as `keyless audit --mode refs` does; of Google only the project's two names, and not even these\n\
     where google.project is its number or the store names both")]
 pub(crate) struct StoreArgs {
     /// Point the store at this provider
