@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 /// The placeholder for the private half of every credential.
 const CANARY: &str = "kanarienvogel-7f3a9c51e2d84b06";
 
@@ -15,16 +14,9 @@ const GENERATORS: &str = include_str!("../lab/fixtures/crds/eso-generators-min.y
 
 /// A cluster with External Secrets Operator, and what a YAML text says.
 fn cluster(text: &str) -> World {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
+    let world = World::with_operator();
     world.cluster.load_crds(GENERATORS);
     world.cluster.load_crds(text);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
     world
 }
 

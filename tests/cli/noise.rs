@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::{long::longest_or, world::World};
 
-const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
 /// Objects in one cluster: more of them are further clusters.
 const IN_CLUSTER: usize = 10_000;
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -297,14 +296,7 @@ fn noise_holds_no_mission_credential() {
 
 #[track_caller]
 fn judged(numbers: std::ops::Range<usize>, what: &str) {
-    let world = World::new(1);
-    world.cluster.load_crds(CRDS);
-    world.cluster.put_object(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": { "name": "external-secrets", "namespace": "external-secrets" },
-        "spec": { "template": { "spec": { "serviceAccountName": "external-secrets", "containers": [
-            { "name": "external-secrets", "image": "ghcr.io/external-secrets/external-secrets:v0.20.4" }] } } },
-    }));
+    let world = World::with_operator();
     let ground = Ground::of(&world);
     let mut wanted = BTreeMap::new();
     let count = numbers.len();
