@@ -61,6 +61,8 @@ pub(crate) struct Report<'a> {
     warns_of: Option<String>,
     /// The line that names it, once it was printed.
     named: String,
+    /// The same before it is printed: with the first thing that is said, when all of it is known.
+    unsaid: Option<String>,
     data: &'a mut (dyn Write + Send),
     messages: &'a mut (dyn Write + Send),
     interrupt: Interrupt,
@@ -84,6 +86,7 @@ impl<'a> Report<'a> {
             target: Target::default(),
             warns_of: None,
             named: String::new(),
+            unsaid: None,
             data,
             messages,
             interrupt: Interrupt::new(),
@@ -120,13 +123,22 @@ impl<'a> Report<'a> {
         &self.interrupt
     }
 
-    /// What the run is about: named once on stderr in text form, and in every JSON result and error from here on.
+    /// What the run is about: named once on stderr in text form, before whatever is said next, and in every JSON result and
+    /// error from here on.
     pub(crate) fn about(&mut self, target: Target) {
         let line = target.to_string();
         self.target = target;
-        if self.output == Output::Text && !line.is_empty() && line != self.named {
-            self.message(format_args!("{line}"));
+        if self.output == Output::Text && !line.is_empty() {
+            self.unsaid = (line != self.named).then_some(line);
+        }
+    }
+
+    /// Names what the run is about, where that was not said yet.
+    fn name_target(&mut self) {
+        if let Some(line) = self.unsaid.take() {
+            let text = shown(&line);
             self.named = line;
+            self.tell(text);
         }
     }
 
@@ -149,6 +161,7 @@ impl<'a> Report<'a> {
     /// control character is shown as an escape, because it may come from outside.
     pub(crate) fn line(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
+            self.name_target();
             let line = line.into().shown(self.colour.data, self.width);
             match &mut self.held {
                 Some(held) => held.push(Held::Data(line)),
@@ -160,6 +173,7 @@ impl<'a> Report<'a> {
     /// A line that says how the run ended, in text form only. A quiet run shows it, too.
     pub(crate) fn result(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
+            self.name_target();
             let line = line.into().shown(self.colour.data, self.width);
             match self.held {
                 Some(_) => self.write(line.trim_start_matches('\n')),
@@ -170,6 +184,7 @@ impl<'a> Report<'a> {
 
     /// What a person is asked. A quiet run shows before it what it held back: it may be what the question is about.
     pub(crate) fn question(&mut self, question: impl fmt::Display) {
+        self.name_target();
         for held in self.held.as_mut().map(std::mem::take).unwrap_or_default() {
             match held {
                 Held::Data(line) => self.write(&line),
@@ -181,6 +196,7 @@ impl<'a> Report<'a> {
 
     /// A message that a quiet run shows, too.
     pub(crate) fn say(&mut self, message: impl fmt::Display) {
+        self.name_target();
         self.talk_raw(&shown(&message.to_string()));
     }
 
@@ -194,6 +210,7 @@ impl<'a> Report<'a> {
     pub(crate) fn text(&mut self, what: &str, document: &str) -> Result<()> {
         if self.output == Output::Text {
             let document = printable(what, document.trim_end().to_owned())?;
+            self.name_target();
             self.write(&document);
         }
         Ok(())
@@ -286,6 +303,7 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
+        self.name_target();
         let of = self.warns_of.as_ref().map(|name| format!("context {name}: ")).unwrap_or_default();
         let text = shown(&format!("warning[{}]: {of}{}", warning.code, warning.message));
         let label = format!("warning[{}]", warning.code);
@@ -303,6 +321,7 @@ impl<'a> Report<'a> {
 
     /// The same for one attempt of several. `members`: an object with what else the JSON form says.
     pub(crate) fn error_with(&mut self, command: &str, error: &Error, mut members: Value) {
+        self.name_target();
         // Its lines are redacted one by one.
         let text = error.text(|label, text| match self.colour.messages {
             true => label.tone().paint(text),
@@ -320,6 +339,7 @@ impl<'a> Report<'a> {
 
     /// After all of the result so far: where both streams end in one place, they are read in this order.
     fn message(&mut self, line: fmt::Arguments<'_>) {
+        self.name_target();
         self.tell(shown(&line.to_string()));
     }
 
@@ -360,6 +380,7 @@ impl<'a> Report<'a> {
     /// Writes out what is left. An error: a part of the result so far could not be written, e.g. to a full disk. What
     /// was planned was then not shown, and must not be done.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        self.name_target();
         self.flush();
         match &self.failed {
             None => Ok(()),

@@ -3,7 +3,7 @@
 
 use super::{
     keys::KeyChange,
-    registry::{Distribution, IssuerGuide},
+    registry::{Distribution, IssuerGuide, Managed},
 };
 
 /// Source: docs.aws.amazon.com/eks, "IAM roles for service accounts"; the key changes every seven days.
@@ -14,10 +14,11 @@ pub(super) const EKS: Distribution = Distribution {
     detect: |it| {
         (it.has_version("-eks-") || it.has_label_of("eks.amazonaws.com/")) && !it.is_made_by_kubeadm()
     },
-    issuer: IssuerGuide::Managed(
-        "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
+    issuer: IssuerGuide::Managed(Managed {
+        instead: "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
          Let the provider fetch them from there: name no bucket, and no uploaded keys.",
-    ),
+        signs_as: |it| host(it).is_some_and(|host| host.starts_with("oidc.eks.") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))),
+    }),
     keys: KeyChange::Provider,
 };
 
@@ -27,11 +28,12 @@ pub(super) const GKE: Distribution = Distribution {
     title: "GKE",
     // Google's product for other places has versions of the same form; its user rotates the keys.
     detect: |it| it.has_label_of("cloud.google.com/gke-nodepool"),
-    issuer: IssuerGuide::Managed(
-        "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
+    issuer: IssuerGuide::Managed(Managed {
+        instead: "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
          At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, let it fetch the \
          documents from that issuer: name no bucket, and no uploaded keys.",
-    ),
+        signs_as: |it| it.starts_with("https://container.googleapis.com/v1/projects/"),
+    }),
     keys: KeyChange::Provider,
 };
 
@@ -41,10 +43,11 @@ pub(super) const AKS: Distribution = Distribution {
     title: "AKS",
     // Other labels of this prefix belong to Azure's cloud provider, which any cluster may use.
     detect: |it| it.has_label_of("kubernetes.azure.com/cluster") && !it.is_made_by_kubeadm(),
-    issuer: IssuerGuide::Managed(
-        "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
+    issuer: IssuerGuide::Managed(Managed {
+        instead: "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
          fetch them from there: name no bucket, and no uploaded keys. Its issuer ends with a slash.",
-    ),
+        signs_as: |it| host(it).is_some_and(|host| host.ends_with(".oic.prod-aks.azure.com")),
+    }),
     keys: KeyChange::Provider,
 };
 
@@ -53,12 +56,19 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
     id: "openshift",
     title: "OpenShift",
     detect: |it| it.has_label_of("node.openshift.io/"),
-    issuer: IssuerGuide::Managed(
-        "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
+    issuer: IssuerGuide::Managed(Managed {
+        instead: "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
          or install with `ccoctl`, which publishes the documents itself. Let the provider fetch them from there.",
-    ),
+            // As every cluster by default; its labels tell.
+        signs_as: |_| false,
+    }),
     keys: KeyChange::Unknown(
         "OpenShift: its operators make the next key. Where `ccoctl` published the documents, its public half has to be published before \
          it signs: see \"Rotating the bound service account signer key\" in OpenShift's documentation.",
     ),
 };
+
+/// The host of an issuer.
+fn host(issuer: &str) -> Option<&str> {
+    issuer.strip_prefix("https://")?.split('/').next()
+}

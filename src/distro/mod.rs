@@ -35,7 +35,7 @@ pub(crate) use self::{
     facts::{ClusterFacts, NodeFacts},
     keys::{key_files, rotation},
     old_issuer::old_issuer,
-    registry::{Distribution, detect, parser},
+    registry::{Distribution, detect, of_issuer, parser},
 };
 use self::{
     keys::action,
@@ -247,8 +247,8 @@ pub(crate) fn instructions(
     })
 }
 
-/// Its API servers belong to a provider.
-fn not_by_user(distro: &Distribution) -> Error {
+/// Its API servers belong to a provider, which publishes the documents.
+pub(crate) fn not_by_user(distro: &Distribution) -> Error {
     let error = Error::failed(
         Code::DistroManaged,
         format!("the API servers of {} cannot be made to sign as another issuer", distro.title),

@@ -29,8 +29,16 @@ pub(crate) struct Distribution {
 pub(super) enum IssuerGuide {
     /// By its files.
     Files(Guide),
-    /// Not by its user: the provider of the cluster publishes the documents. What to do instead.
-    Managed(&'static str),
+    /// Not by its user: the provider of the cluster publishes the documents.
+    Managed(Managed),
+}
+
+/// API servers of a provider.
+pub(super) struct Managed {
+    /// What to do instead of publishing.
+    pub(super) instead: &'static str,
+    /// Whether an issuer is one of the provider's own. The tokens say it, so nothing has to be read for it.
+    pub(super) signs_as: fn(&str) -> bool,
 }
 
 /// The files, and what is in them.
@@ -102,6 +110,11 @@ pub(crate) fn detect(facts: &ClusterFacts) -> Option<&'static Distribution> {
     ALL.iter().find(|distribution| (distribution.detect)(facts))
 }
 
+/// The distribution whose provider signs as this issuer.
+pub(crate) fn of_issuer(issuer: &str) -> Option<&'static Distribution> {
+    ALL.iter().find(|distribution| distribution.signs_as(issuer))
+}
+
 /// Takes the IDs of the distributions.
 pub(crate) fn parser() -> impl TypedValueParser<Value = &'static Distribution> {
     let values = ALL.iter().map(|it| PossibleValue::new(it.id).help(it.title));
@@ -119,10 +132,15 @@ impl Distribution {
 
     /// What to do instead, where the provider of the cluster publishes the documents.
     pub(crate) fn instead(&self) -> Option<&'static str> {
-        match self.issuer {
+        match &self.issuer {
             IssuerGuide::Files(_) => None,
-            IssuerGuide::Managed(instead) => Some(instead),
+            IssuerGuide::Managed(managed) => Some(managed.instead),
         }
+    }
+
+    /// Whether its provider signs as this issuer.
+    fn signs_as(&self, issuer: &str) -> bool {
+        matches!(&self.issuer, IssuerGuide::Managed(managed) if (managed.signs_as)(issuer))
     }
 
     #[cfg(test)]

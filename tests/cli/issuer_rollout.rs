@@ -130,3 +130,59 @@ fn unread_key_is_in_setup_plan() {
     let published = fs::read_to_string(estate.world.jwks()).unwrap();
     assert!(published.contains(&odd.kid()));
 }
+
+/// Its provider changes the keys and publishes them: neither uploaded keys nor other documents would last.
+#[test]
+fn managed_cluster_is_told_before_plan() {
+    for (issuer, title) in [
+        ("https://container.googleapis.com/v1/projects/acme/locations/europe-west1/clusters/a", "GKE"),
+        ("https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF", "EKS"),
+        ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF0123456789ABCDEF", "EKS"),
+        ("https://westeurope.oic.prod-aks.azure.com/6f1c/9b2e/", "AKS"),
+    ] {
+        let estate = estate(&[issuer]);
+        refused(&estate, title);
+        estate.settings("");
+        refused(&estate, title);
+    }
+}
+
+#[test]
+fn managed_label_is_told_before_plan() {
+    for (label, title) in [
+        ("cloud.google.com/gke-nodepool", "GKE"),
+        ("kubernetes.azure.com/cluster", "AKS"),
+        ("node.openshift.io/os_id", "OpenShift"),
+    ] {
+        let estate = estate(&["https://kubernetes.default.svc"]);
+        let mut node = node("v1.36.1");
+        node["metadata"]["labels"] = json!({label: "a"});
+        estate.world.cluster.put_object(node);
+        refused(&estate, title);
+    }
+}
+
+#[test]
+fn issuer_like_managed_is_planned() {
+    for issuer in [
+        "https://oidc.eks.example.com/id/a",
+        "https://evil.test/oidc.eks.eu-central-1.amazonaws.com",
+        "https://container.googleapis.com.example.com/v1/projects/a",
+        "https://oic.prod-aks.azure.com.example.com/a",
+    ] {
+        let estate = estate(&[issuer]);
+        let ran = estate.run(&["setup", "--dry-run"]).ends(1);
+        assert!(ran.out.contains("Plan: "), "{ran:?}");
+    }
+}
+
+fn refused(estate: &Estate, title: &str) {
+    for flags in [&["setup", "--dry-run"][..], &SETUP] {
+        let ran = estate.run(flags).ends(3);
+        assert!(ran.err.contains("error[distro-managed]"), "{ran:?}");
+        assert!(ran.err.contains(&format!("the API servers of {title} cannot")), "{ran:?}");
+        assert!(!ran.out.contains("Plan: "), "{ran:?}");
+    }
+    assert_eq!(estate.google.federation(), Vec::<String>::new());
+    assert!(!estate.world.www.join("openid").exists());
+}

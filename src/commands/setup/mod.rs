@@ -17,6 +17,7 @@ mod found;
 mod hands;
 mod issuer_rollout;
 mod last_lines;
+mod managed;
 mod members;
 mod no_store;
 mod outcome;
@@ -106,6 +107,7 @@ pub(crate) async fn run(
     let provider = resolved.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
+    managed::refuse_signed(&observed, &issuer)?;
     let staged = live::from_files(settings)?;
     let mut kept = match resolved.uploads_keys() {
         true => {
@@ -164,7 +166,11 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
-    let foreseen = shared.look_ahead(&first, &trust, clock()).await;
+    let (foreseen, managed) = futures::join!(
+        shared.look_ahead(&first, &trust, clock()),
+        managed::refuse_labelled(&cluster, &observed, &issuer)
+    );
+    managed?;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
@@ -221,7 +227,7 @@ pub(crate) async fn run(
         publisher.as_ref(),
     )?;
     plan.settings = file.step();
-    plan.show(&issuer, report);
+    plan.show(&issuer, &settings.again, report);
     for member in &members {
         if plan.are_several && member.rights.shows_something() {
             report.line(format_args!("\n{}", member.shown));

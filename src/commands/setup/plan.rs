@@ -16,6 +16,7 @@ use crate::{
     report::{Line, Report, Tone},
     retirement::Shown,
     secret_store::{Obstacle, Plan as StorePlan, Planned},
+    shell,
     warning::Warning,
 };
 
@@ -253,7 +254,8 @@ impl Plan<'_> {
         plan::Plan { steps: self.steps(), notes }
     }
 
-    pub(super) fn show(&self, issuer: &TrustedIssuer, report: &mut Report<'_>) {
+    /// `again`: the flags that lead a command to the same settings and cluster.
+    pub(super) fn show(&self, issuer: &TrustedIssuer, again: &str, report: &mut Report<'_>) {
         report.line(format_args!("issuer: {issuer}"));
         if let Some(documents) = &self.documents {
             report.line(Line::whole(Tone::Title, "\npublic documents"));
@@ -277,9 +279,11 @@ impl Plan<'_> {
                 report.warning(&Warning::new(
                     Code::IssuerNotSigned,
                     format!(
-                        "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}",
+                        "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}; that change of \
+                         theirs is yours, and `keyless render issuer --issuer {}{again}` prints it",
                         self.signs_otherwise.len(),
-                        self.servers
+                        self.servers,
+                        shell::quote(issuer.as_str())
                     ),
                 ));
             }
