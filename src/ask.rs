@@ -15,6 +15,21 @@ pub(crate) enum Offer<'a> {
     Suggestion(&'a str),
 }
 
+/// What a person answered in this run. What was taken without asking is not among it, nor what a file or the cluster says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers(Vec<(String, String)>);
+
+impl Answers {
+    pub(crate) fn note(&mut self, setting: &str, answer: &str) {
+        self.0.push((setting.to_owned(), answer.to_owned()));
+    }
+
+    /// The answer that names this setting.
+    pub(crate) fn to(&self, setting: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(asked, _)| asked == setting).map(|(_, answer)| answer.as_str())
+    }
+}
+
 impl<'a> Offer<'a> {
     pub(crate) fn text(self) -> Option<&'a str> {
         match self {

@@ -21,6 +21,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The longest answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
 
+/// Whether a person is there to be asked.
+pub(super) fn asks_person() -> bool {
+    io::stdin().is_terminal()
+}
+
 /// Asks for what cannot be known, with the answer that is offered.
 pub(super) fn question(
     report: &mut Report<'_>,
@@ -28,7 +33,7 @@ pub(super) fn question(
     text: &str,
     offer: Offer<'_>,
 ) -> Result<String> {
-    if !io::stdin().is_terminal() {
+    if !asks_person() {
         let missing = |why: String| Error::usage(Code::SettingMissing, why);
         let set = format!("set `{setting}` in keyless.yaml; stdin is not a terminal to ask on");
         return match offer {

@@ -8,14 +8,16 @@ use super::{
     prompt::{self, Offer},
 };
 use crate::{
-    ask::Ask,
+    ask::{Answers, Ask},
     cluster::{
         Observed, ServiceAccount, is_label, is_subdomain,
         snapshot::{Estate, Store},
     },
     config::{self, Settings},
     error::{Code, Error, Result},
-    federation::{Configured, Known, Naming, ProviderName, Trust, TrustedIssuer, Workload, is_stored_key},
+    federation::{
+        Configured, Known, Naming, ProviderName, Sections, Trust, TrustedIssuer, Workload, is_stored_key,
+    },
     oidc::{KeySet, PublicKey},
     publication::Kept,
     report::Report,
@@ -29,6 +31,8 @@ pub(super) struct Resolved {
     pub(super) provider: Box<dyn Configured>,
     /// Others that the settings name: what was set up there is to be taken away, wherever the store goes.
     pub(super) others: Vec<Box<dyn Configured>>,
+    /// What the settings hold of each provider, with what a person has answered in this run.
+    pub(super) sections: Sections,
     pub(super) store: StoreName,
     /// The ServiceAccount that the store uses.
     pub(super) workload: ServiceAccount,
@@ -100,8 +104,14 @@ pub(super) fn resolve_asking(
     cluster_id: &str,
     report: &mut Report<'_>,
 ) -> Result<Resolved> {
-    let mut ask =
-        |setting: &str, text: &str, offer: Offer<'_>| prompt::question(report, setting, text, offer);
+    let mut answers = Answers::default();
+    let mut ask = |setting: &str, text: &str, offer: Offer<'_>| {
+        let answer = prompt::question(report, setting, text, offer)?;
+        if prompt::asks_person() {
+            answers.note(setting, &answer);
+        }
+        Ok::<_, Error>(answer)
+    };
     refuse_half_sight(estate)?;
     controller(estate, None)?;
     let name = store_name(settings, estate, &mut ask)?;
@@ -113,7 +123,9 @@ pub(super) fn resolve_asking(
         namespace: name.namespace().map(str::to_owned),
         ..settings.store.clone()
     };
-    resolve_by(&Settings { store, ..settings.clone() }, to, completes, estate, cluster_id, &mut ask)
+    let settings = Settings { store, ..settings.clone() };
+    let resolved = resolve_by(&settings, to, completes, estate, cluster_id, &mut ask)?;
+    Ok(Resolved { sections: settings.providers.answered(&answers)?, ..resolved })
 }
 
 /// Resolves everything. `cluster_id` is the UID of the namespace `kube-system`: it names the cluster's own pool.
@@ -162,7 +174,7 @@ pub(super) fn resolve_by(
         Error::usage(Code::SettingMissing, format!("nothing is known of the provider {chosen}"))
     })?;
     let workload = workload_of(settings, estate, &store)?;
-    Ok(Resolved { provider, others, store, workload })
+    Ok(Resolved { provider, others, sections: settings.providers.clone(), store, workload })
 }
 
 /// Where neither a flag, nor the settings, nor a store says it, a person does: none is taken by default.

@@ -25,7 +25,7 @@ use super::{
     credential::{ByHand, Identity, StoredCredential},
 };
 use crate::{
-    ask::Ask,
+    ask::{Answers, Ask},
     cluster::snapshot::{Estate, Store},
     error::{Code, Error, Result},
     files,
@@ -212,6 +212,9 @@ pub(crate) trait Section: Debug + Send + Sync {
 
     /// Completes it by what is in the cluster, and by questions.
     fn complete(&self, known: &Known<'_>, ask: &mut Ask<'_>) -> Result<Box<dyn Configured>>;
+
+    /// The section with the answers to the questions of [`Self::complete`]. What it took from the cluster is not among them.
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>>;
 
     /// Completes it without looking at a cluster, where it says enough for that. `may_look`: there is a cluster.
     fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{Provider, Section, Source, aws, entra, gcp, vault};
 use crate::{
+    ask::Answers,
     cluster::snapshot::{Estate, Store},
     error::Result,
     secret_store::PublicFields,
@@ -125,6 +126,11 @@ impl Sections {
         Self(self.0.iter().map(looking).collect())
     }
 
+    /// With what a person has answered in this run: it counts as what a settings file says that the person names.
+    pub(crate) fn answered(&self, answers: &Answers) -> Result<Self> {
+        self.0.iter().map(|section| section.answered(answers)).collect::<Result<_>>().map(Self)
+    }
+
     /// For several clusters: what identifies a credential of one of them is left out.
     pub(crate) fn of_several(&self) -> Self {
         let of_several = |section: &Arc<dyn Section>| section.of_several().unwrap_or_else(|| section.clone());
@@ -208,6 +214,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::{
+        ask::{Ask, Offer},
+        cluster::snapshot::tests::estate,
+        federation::Known,
+    };
 
     /// An identity is one cluster's, where it is asked about each of several.
     #[test]
@@ -231,6 +242,45 @@ mod tests {
             assert!(one.contains(identity) && !several.contains(identity), "{identity}: {several}");
         }
         assert!(several.contains("acme-prod") && several.contains("123456789012"), "{several}");
+    }
+
+    /// What a person types in this run counts in this run, whatever the provider asks for.
+    #[test]
+    fn answered_section_asks_nothing_again() {
+        const ID: &str = "11111111-2222-3333-4444-555555555555";
+        let answer_to = |setting: &str| match setting {
+            "aws.account" => "123456789012",
+            "aws.region" => "eu-central-1",
+            "entra.tenant" | "entra.subscription" => ID,
+            "vault.address" => "https://bao.lab.test",
+            _ => "acme-prod",
+        };
+        let source = Source {
+            file: None,
+            environment: &|_| None,
+            has_bucket: true,
+            ca_pem: None,
+            is_of_user: &|_| false,
+        };
+        let sections = Sections::read(&source).unwrap();
+        let estate = estate("");
+        let known = Known { estate: &estate, store: None, cluster_id: "1f0e" };
+        let mut answers = Answers::default();
+        let mut ask = |setting: &str, _: &str, _: Offer<'_>| {
+            answers.note(setting, answer_to(setting));
+            Ok(answer_to(setting).to_owned())
+        };
+        let complete = |sections: &Sections, ask: &mut Ask<'_>| -> Vec<_> {
+            sections.iter().map(|section| section.complete(&known, ask).unwrap().settings()).collect()
+        };
+        let first = complete(&sections, &mut ask);
+        let mut unasked = |setting: &str, _: &str, _: Offer<'_>| panic!("{setting} is asked again");
+        let answered = sections.answered(&answers).unwrap();
+        assert_eq!(complete(&answered, &mut unasked), first);
+        assert!(answered.iter().all(Section::is_named), "{answered:?}");
+        // Without an answer nothing is named: not by what was taken from the cluster either.
+        let unanswered = sections.answered(&Answers::default()).unwrap();
+        assert!(!unanswered.iter().any(Section::is_named), "{unanswered:?}");
     }
 
     #[test]

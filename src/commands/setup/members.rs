@@ -317,7 +317,7 @@ impl Shared<'_> {
             cluster_id: self.cluster_id,
             estate: self.estate,
             leaving,
-            providers: &self.settings.providers,
+            providers: &self.resolved.sections,
             http: self.http,
             now,
         }

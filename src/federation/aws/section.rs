@@ -14,7 +14,7 @@ use super::{
     store_login,
 };
 use crate::{
-    ask::{Ask, Offer},
+    ask::{Answers, Ask, Offer},
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
@@ -229,6 +229,17 @@ impl Section for AwsSection {
         let short: String = known.cluster_id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let role = self.role.clone().unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase()));
         Ok(Box::new(self.at(account, region, service, role)))
+    }
+
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>> {
+        let mut section = self.clone();
+        if let Some(answer) = answers.to("aws.account") {
+            section.account = Some(account_id("aws.account", answer)?);
+        }
+        if let Some(answer) = answers.to("aws.region") {
+            section.region = Some(Region::parse("aws.region", answer)?);
+        }
+        Ok(Arc::new(section))
     }
 
     fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {

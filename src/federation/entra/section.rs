@@ -13,7 +13,7 @@ use super::{
     store_login,
 };
 use crate::{
-    ask::{Ask, Offer},
+    ask::{Answers, Ask, Offer},
     error::Result,
     federation::{
         Configured, Known, Provider, ProviderName, Section, Source,
@@ -246,6 +246,19 @@ impl Section for EntraSection {
         let identity =
             self.identity.clone().unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase()));
         Ok(Box::new(self.at(tenant, subscription, group, vault, identity)))
+    }
+
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>> {
+        let answered = |setting: &str, have: &Option<String>, parse: fn(&str, &str) -> Result<String>| {
+            answers.to(setting).map_or_else(|| Ok(have.clone()), |answer| parse(setting, answer).map(Some))
+        };
+        Ok(Arc::new(Self {
+            tenant: answered("entra.tenant", &self.tenant, place::guid)?,
+            subscription: answered("entra.subscription", &self.subscription, place::guid)?,
+            group: answered("entra.resourceGroup", &self.group, place::resource_group)?,
+            vault: answered("entra.vault", &self.vault, place::vault)?,
+            ..self.clone()
+        }))
     }
 
     fn complete_alone(&self, _may_look: bool) -> Result<Option<Box<dyn Configured>>> {

@@ -19,7 +19,7 @@ use super::{
     ProviderName, Purpose, Right, Rules, Section, Source, Trial, Trust, Withdrawn, credential::ByHand,
 };
 use crate::{
-    ask::{Ask, Offer},
+    ask::{Answers, Ask, Offer},
     cluster::snapshot::Version,
     error::{Code, Result},
     http::Http,
@@ -133,6 +133,11 @@ impl Section for Written {
             None => ask("example.role", "Role of the store", Offer::Nothing)?,
         };
         Ok(Box::new(Settings { role, region }))
+    }
+
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>> {
+        let role = answers.to("example.role").map(str::to_owned).or_else(|| self.role.clone());
+        Ok(Arc::new(Self { role, ..self.clone() }))
     }
 }
 

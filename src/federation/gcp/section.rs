@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{AUDIENCES, Endpoints, Grant, Mode, Settings, StoredKey, account, cloud, key, store_login};
 use crate::{
-    ask::{Ask, Offer},
+    ask::{Answers, Ask, Offer},
     base_url::base_url,
     cluster::snapshot::{Estate, Public, Store},
     error::Result,
@@ -230,6 +230,11 @@ impl Section for GoogleSection {
         let short: String = known.cluster_id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let pool = self.pool.clone().unwrap_or_else(|| format!("keyless-{}", short.to_ascii_lowercase()));
         Ok(Box::new(self.at(project, pool, location)))
+    }
+
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>> {
+        let project = answers.to("google.project").map(str::to_owned).or_else(|| self.project.clone());
+        Ok(Arc::new(Self { project, ..self.clone() }))
     }
 
     fn complete_alone(&self, may_look: bool) -> Result<Option<Box<dyn Configured>>> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{AUDIENCES, Mode, OfStore, SetByName, Settings, client::Client, cloud, store_login};
 use crate::{
-    ask::{Ask, Offer},
+    ask::{Answers, Ask, Offer},
     authorities::ca_text,
     base_url::base_url,
     cluster::snapshot::Store,
@@ -240,6 +240,14 @@ impl Section for VaultSection {
             Some(store) if store.is_at(&named.address) => store.complete(named, &self.set),
             _ => named,
         }))
+    }
+
+    fn answered(&self, answers: &Answers) -> Result<Arc<dyn Section>> {
+        let named = match answers.to("vault.address") {
+            Some(answer) => Some(self.client.answered(answer, &self.without_address)?),
+            None => self.named.clone(),
+        };
+        Ok(Arc::new(Self { named, ..self.clone() }))
     }
 
     /// Where the file names the server; what a store would add is then named there as well, or has its usual name.

@@ -264,13 +264,21 @@ fn refused_writes_are_not_claimed() {
 #[test]
 fn hundred_providers_are_the_limit() {
     let scene = Scene::new();
-    scene.aws.change(|settings| settings.most_providers = 0);
+    let url = |number: usize| format!("https://oidc-{number}.example");
+    for number in 0..100 {
+        let thumbprint = "0123456789abcdef0123456789abcdef01234567";
+        let (url, client) = (url(number), ("ClientIDList.member.1", CLIENT));
+        let all = [("Url", &*url), client, ("ThumbprintList.member.1", thumbprint)];
+        scene.iam("CreateOpenIDConnectProvider", &all);
+    }
     scene
         .refuses(3, "aws-limit", &["100 OIDC providers", "list-open-id-connect-providers"])
         .snapshot("error-aws-limit");
     assert_eq!(scene.aws.roles(), Vec::<String>::new());
-    scene.aws.change(|settings| settings.most_providers = 100);
+    let arn = format!("arn:aws:iam::{}:oidc-provider/oidc-7.example", Aws::account());
+    scene.iam("DeleteOpenIDConnectProvider", &[("OpenIDConnectProviderArn", &arn)]);
     scene.ends_well();
+    assert_eq!(scene.aws.providers().len(), 100);
 }
 
 #[test]

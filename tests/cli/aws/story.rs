@@ -1,9 +1,12 @@
 //! From a stored access key to none, and back.
 
+use std::io::Write;
+
 use lab::Aws;
 use serde_json::json;
 
 use super::{ACCOUNT, PROVIDER, RETIRE, SETUP, SUBJECT, Scene};
+use crate::{terminal::Terminal, world::Ran};
 
 #[test]
 fn stored_access_key_becomes_none() {
@@ -47,6 +50,29 @@ fn stored_access_key_becomes_none() {
     scene.run(&["verify"]).ends(0).says(&scene.role_name());
     scene.aws.put_secret("db", r#"{"password":"third"}"#);
     scene.until_password("third");
+}
+
+/// The account that a person types counts for the old key in the same run.
+#[test]
+fn typed_account_proves_old_key() {
+    let scene = Scene::new();
+    let file = scene.world.dir.path().join("keyless.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let account = format!("  account: '{}'\n", Aws::account());
+    assert!(text.contains(&account), "{text}");
+    std::fs::write(&file, text.replace(&account, "")).unwrap();
+    // No one is there to ask.
+    scene.run(&SETUP).fails(2, "setting-missing", &["aws.account"]);
+    scene.is_untouched("no account is named");
+    let mut command =
+        scene.command(&scene.administrator, &["setup", "--watch-for", "0s", "--to", "aws", "--retire-key"]);
+    let mut terminal = Terminal::of(&mut command);
+    write!(terminal, "{}\nyes\nyes\nyes\n", Aws::account()).unwrap();
+    let ran = Ran::of(&mut command).ends(0);
+    assert!(ran.err.contains("AWS account ID?"), "{}", ran.err);
+    assert_eq!((scene.aws.key_is_active(&scene.key_id), scene.secret_is_there()), (None, false));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(Aws::account()), "{text}");
 }
 
 #[test]

@@ -1,9 +1,15 @@
 //! From a stored client secret to none, and back.
 
+use std::io::Write;
+
+use lab::Entra;
 use serde_json::json;
 
 use super::{DRY, RETIRE, SETUP, SUBJECT, Scene};
-use crate::world::ISSUER;
+use crate::{
+    terminal::Terminal,
+    world::{ISSUER, Ran},
+};
 
 #[test]
 fn stored_client_secret_becomes_none() {
@@ -43,6 +49,29 @@ fn stored_client_secret_becomes_none() {
     scene.run(&["verify"]).ends(0).says(&scene.identity_name());
     scene.azure.put_secret("db", r#"{"password":"third"}"#);
     scene.until_password("third");
+}
+
+/// What a person types, or confirms, counts for the old secret in the same run.
+#[test]
+fn typed_tenant_proves_old_secret() {
+    let scene = Scene::new();
+    let file = scene.world.dir.path().join("keyless.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let is_asked =
+        |line: &&str| ["tenant:", "subscription:"].iter().any(|name| line.trim_start().starts_with(name));
+    let left: Vec<_> = text.lines().filter(|line| !is_asked(line)).collect();
+    assert_eq!(left.len() + 2, text.lines().count(), "{text}");
+    std::fs::write(&file, left.join("\n") + "\n").unwrap();
+    // The store names a tenant: its author does not decide.
+    scene.run(&SETUP).fails(2, "setting-missing", &["entra.tenant", "only an object in the cluster says"]);
+    scene.is_untouched("no tenant is named");
+    let mut command =
+        scene.command(&scene.administrator, &["setup", "--watch-for", "0s", "--to", "entra", "--retire-key"]);
+    let mut terminal = Terminal::of(&mut command);
+    write!(terminal, "\n{}\nyes\nyes\nyes\n", Entra::subscription()).unwrap();
+    let ran = Ran::of(&mut command).ends(0);
+    assert!(ran.err.contains(&format!("ID of the Entra tenant? [{}]", Entra::tenant())), "{}", ran.err);
+    assert_eq!((scene.key(), scene.secret_is_there()), ((0, false), false));
 }
 
 #[test]
