@@ -215,9 +215,7 @@ fn execute(cli: &mut Cli, report: &mut Report<'_>) -> Result<Exit> {
             Command::Render(args) => render::run(args, &settings, report).await,
         };
         match done {
-            Err(error) if matches!(error.code, Code::ClusterForbidden | Code::ClusterUidUnreadable) => {
-                Err(render::rights::all_missing(error, &cli.command, &settings, report).await)
-            }
+            Err(error) => Err(render::rights::all_missing(error, &cli.command, &settings, report).await),
             done => done,
         }
     }));

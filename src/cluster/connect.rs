@@ -100,6 +100,13 @@ impl<'a> Configured<'a> {
     }
 }
 
+impl Cluster {
+    /// Whom test tokens are minted for.
+    pub(crate) fn test_account(&self) -> &ServiceAccount {
+        &self.service_account
+    }
+}
+
 #[cfg(test)]
 impl Cluster {
     /// As [`Configured::load`] and [`Configured::connect`], for tests of what comes after them.

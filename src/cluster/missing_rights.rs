@@ -4,13 +4,9 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use http::Method;
 use serde_json::{Value, json};
 
-use super::Cluster;
-
-/// Reviews at the same time.
-const IN_FLIGHT: usize = 16;
+use super::{Cluster, review::IN_FLIGHT};
 
 /// A verb on what a rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,15 +80,9 @@ fn in_words(missing: &[Asked]) -> Vec<String> {
 impl Cluster {
     /// What this login may not do of what these roles grant, in words. A review that has no answer names nothing.
     pub(crate) async fn missing_rights(&self, roles: &[Value]) -> Vec<String> {
-        const PATH: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        const RIGHT: &str = "create selfsubjectaccessreviews.authorization.k8s.io";
         let reviews = asked(roles).into_iter().map(|asked| async move {
-            let review = json!({
-                "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": asked.spec,
-            });
-            let answer = self.ask_objects(Method::POST, PATH, Some(&review), RIGHT).await.ok()?;
-            let is_denied = answer["kind"] == "SelfSubjectAccessReview" && answer["status"]["allowed"] == false;
-            is_denied.then_some(asked)
+            let answer = self.review(&asked.spec).await;
+            (answer == Some(false)).then_some(asked)
         });
         let answers: Vec<_> = stream::iter(reviews).buffered(IN_FLIGHT).collect().await;
         in_words(&answers.into_iter().flatten().collect::<Vec<_>>())

@@ -21,6 +21,7 @@ mod observed;
 mod outside_tokens;
 pub(crate) mod proxy;
 mod requests;
+mod review;
 mod server;
 pub(crate) mod snapshot;
 mod tls;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, audit_diff, audit_fleet};
+use super::{Exit, audit_diff, audit_fleet, render::rights::in_cluster};
 use crate::{
     audit::{Evidence, Exceptions, Gate, NewSince, Outcome, Saved, Verdict, judge_with},
     cli::{AuditArgs, ReportFile},
@@ -108,12 +108,13 @@ pub(super) async fn judged(
     now: u64,
     report: &mut Report<'_>,
 ) -> Result<Verdict> {
+    let flags = asked.settings.cluster.as_ref().map(in_cluster).unwrap_or_default();
     let asked = args.cloud.then_some(asked);
     let (mut verdict, preflight) = look(cluster, args.mode, args.gate, asked, now).await?;
     for (code, missing) in std::mem::take(&mut verdict.record.missing) {
         report.warning(&Warning::new(code, missing));
     }
-    if let Some(missing) = preflight.message(args.mode) {
+    if let Some(missing) = preflight.message(args.mode, &flags) {
         report.warning(&Warning::new(Code::ClusterForbidden, missing));
     }
     if let Some(unanswered) = preflight.unanswered_message() {

@@ -210,7 +210,6 @@ fn refuse_half_sight(estate: &Estate) -> Result<()> {
     }
     let error =
         Error::failed(Code::ClusterNotSeen, "not everything could be looked at that this change may touch")
-            .hint("deploy/setup has a ClusterRole with exactly the rights that setup needs")
             .hint("nothing was changed; keyless audit shows what can be seen");
     Err(estate.unseen.iter().fold(error, |error, unseen| error.caused_by(format_args!("{unseen}"))))
 }

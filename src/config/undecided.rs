@@ -96,6 +96,11 @@ impl Undecided {
         &self.settings
     }
 
+    /// Whether there is a file that no flag names.
+    pub(crate) fn has_file(&self) -> bool {
+        self.decided.is_some()
+    }
+
     pub(crate) fn names_keys(&self) -> bool {
         self.decided.as_ref().is_some_and(|decided| decided.keys_are_of_file)
     }

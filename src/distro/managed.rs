@@ -17,7 +17,12 @@ pub(super) const EKS: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
          Let the provider fetch them from there: name no bucket, and no uploaded keys.",
-        signs_as: |it| host(it).is_some_and(|host| host.starts_with("oidc.eks.") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))),
+        signs_as: |it| {
+            host(it).is_some_and(|host| {
+                host.starts_with("oidc.eks.")
+                    && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+            })
+        },
     }),
     keys: KeyChange::Provider,
 };
@@ -59,7 +64,7 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
          or install with `ccoctl`, which publishes the documents itself. Let the provider fetch them from there.",
-            // As every cluster by default; its labels tell.
+        // As every cluster by default; its labels tell.
         signs_as: |_| false,
     }),
     keys: KeyChange::Unknown(

@@ -159,6 +159,45 @@ fn all_missing_rights_are_named() {
     }
 }
 
+/// What could not be looked at is answered as a refused request is, for the command that was run.
+#[test]
+fn unseen_cluster_names_own_grant() {
+    let estate = estate(&SETUP);
+    give(&estate.world, "render-store");
+    estate.world.cluster.deny(USER, "list", "deployments.apps");
+    let ran = runs(&estate, &["render", "store"]).ends(3);
+    for part in [
+        "error[cluster-not-seen]",
+        "this login lacks: list deployments.apps",
+        "keyless render rbac --for render-store --user NAME | kubectl apply -f -",
+    ] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("deploy/setup"), "{}", ran.err);
+}
+
+/// The rights on what the settings name are asked for there, and granted there.
+#[test]
+fn named_objects_are_reviewed_and_granted() {
+    let estate = estate(&SETUP);
+    let cluster = &estate.world.cluster;
+    cluster.add_user(USER, &[]);
+    identity().into_iter().for_each(|object| cluster.put_object(object));
+    cluster.kubeconfig_as(estate.world.dir.path(), USER);
+    let mut command = estate.world.command(&["doctor"]);
+    command.env("KEYLESS_CLUSTER_LEDGER", "team/keys");
+    let ran = as_user(&estate.world, command).ends(3);
+    for part in [
+        "configmaps `keys` in the namespace `team`",
+        "keyless render rbac --for doctor --user NAME | kubectl apply -f -",
+        "kubectl -n team create role keyless-ledger --verb=get --resource=configmaps --resource-name=keys",
+        "kubectl -n team create rolebinding keyless-ledger-NAME --role=keyless-ledger --user=NAME",
+    ] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("`keyless-ledger`"), "{}", ran.err);
+}
+
 /// The right to see which cluster this is.
 fn identity() -> [Value; 2] {
     let rbac = "rbac.authorization.k8s.io";

@@ -4,8 +4,6 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
-use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,9 +13,8 @@ use super::{
         CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CONFIG_MAPS, CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, LEASES,
         OF_OTHERS, PODS, Part, REPLICA_SETS, SECRETS, SERVICE_ACCOUNTS, STATEFUL_SETS, known,
     },
-    read::IN_FLIGHT,
 };
-use crate::cluster::{Cluster, objects::Resource};
+use crate::cluster::{Cluster, objects::Resource, review::IN_FLIGHT};
 
 /// What the reviews came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,17 +38,6 @@ pub(super) struct Right {
 
 /// What the API server made of one review.
 pub(super) type Answer = (Right, Option<bool>);
-
-#[derive(Deserialize)]
-struct Review {
-    kind: String,
-    status: Status,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    allowed: bool,
-}
 
 /// Every right that an audit of this mode needs for whole lists, whatever kinds there are.
 fn needed(mode: Mode) -> Vec<Right> {
@@ -89,30 +75,17 @@ fn needed(mode: Mode) -> Vec<Right> {
 }
 
 impl Right {
-    /// As a SelfSubjectAccessReview, `authorization.k8s.io/v1`.
-    fn review(&self) -> Value {
-        json!({
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": { "resourceAttributes": { "verb": self.verb, "group": self.group, "resource": self.plural } },
-        })
+    /// `spec` of its review.
+    fn spec(&self) -> Value {
+        json!({ "resourceAttributes": { "verb": self.verb, "group": self.group, "resource": self.plural } })
     }
-}
-
-/// `None`: it is no answer to a review.
-fn allowed(answer: Value) -> Option<bool> {
-    let review: Review = serde_json::from_value(answer).ok()?;
-    (review.kind == "SelfSubjectAccessReview").then_some(review.status.allowed)
 }
 
 impl Cluster {
     /// Asks for all rights of this mode. It never fails: a review that is refused is one that has no answer.
     pub(super) async fn reviews(&self, mode: Mode) -> Vec<Answer> {
-        const PATH: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        const RIGHT: &str = "create selfsubjectaccessreviews.authorization.k8s.io";
         let reviews = needed(mode).into_iter().map(|right| async move {
-            let review = right.review();
-            let answer = self.ask_objects(Method::POST, PATH, Some(&review), RIGHT).await;
-            let answer = answer.ok().and_then(allowed);
+            let answer = self.review(&right.spec()).await;
             (right, answer)
         });
         stream::iter(reviews).buffer_unordered(IN_FLIGHT).collect().await
@@ -161,8 +134,9 @@ impl Preflight {
         ))
     }
 
-    /// Everything that is missing, and what grants it. `None`: nothing is known to be missing.
-    pub(crate) fn message(&self, mode: Mode) -> Option<String> {
+    /// Everything that is missing, and what grants it. `flags`: of kubectl, for its cluster. `None`: nothing is known to be
+    /// missing.
+    pub(crate) fn message(&self, mode: Mode, flags: &str) -> Option<String> {
         let missing: Vec<_> = self.missing.iter().map(String::as_str).collect();
         let rights = match missing.as_slice() {
             [] => return None,
@@ -171,7 +145,7 @@ impl Preflight {
         };
         Some(format!(
             "{rights}, so it cannot be complete: {}. These rights, for a user NAME: keyless render rbac --for audit --mode {} \
-             --user NAME | kubectl apply -f -",
+             --user NAME | kubectl{flags} apply -f -",
             missing.join(", "),
             mode.name()
         ))
@@ -216,25 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_review_is_an_answer() {
-        let kind = "SelfSubjectAccessReview";
-        for (answer, wanted) in [
-            (json!({"kind": kind, "status": {"allowed": true}}), Some(true)),
-            (json!({"kind": kind, "status": {"allowed": false, "reason": "x"}}), Some(false)),
-            (json!({"kind": kind, "status": {}}), None),
-            (json!({"kind": kind, "status": {"allowed": "true"}}), None),
-            (json!({"kind": "Status", "status": {"allowed": true}}), None),
-            (json!([]), None),
-        ] {
-            assert_eq!(allowed(answer.clone()), wanted, "{answer}");
-        }
-    }
-
-    #[test]
     fn message_names_all_with_their_grant() {
         let unanswered = ["get pods", "list jobs"].map(str::to_owned).into();
         let mut preflight = Preflight { unanswered, ..Preflight::default() };
-        assert_eq!(preflight.message(Mode::Deep), None);
+        assert_eq!(preflight.message(Mode::Deep, ""), None);
         let message = preflight.unanswered_message().unwrap();
         for part in ["whether 2 rights", "Unanswered: get pods, list jobs"] {
             assert!(message.contains(part), "{message}");
@@ -242,8 +201,10 @@ mod tests {
         assert_eq!(Preflight::default().unanswered_message(), None);
         preflight.missing =
             ["list pods in all namespaces", "list secrets in all namespaces"].map(str::to_owned).into();
-        let message = preflight.message(Mode::Metadata).unwrap();
-        for part in ["2 rights", "list pods", "list secrets", "--for audit --mode metadata"] {
+        let message = preflight.message(Mode::Metadata, " --context a").unwrap();
+        for part in
+            ["2 rights", "list pods", "list secrets", "--for audit --mode metadata", "kubectl --context a"]
+        {
             assert!(message.contains(part), "{message}");
         }
     }

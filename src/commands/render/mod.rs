@@ -6,6 +6,7 @@ mod cron_job;
 mod image;
 mod issuer;
 mod manifests;
+mod named;
 mod rbac;
 pub(crate) mod rights;
 mod rotation;

@@ -64,8 +64,8 @@ macro_rules! cluster {
             ClusterNotSeen "cluster-not-seen"
                 "Not everything could be seen that the change may touch. Nothing was changed."
                 causes "Rights in the cluster are missing."
-                remedy "Grant the rights that the message names; deploy/setup has a ClusterRole with exactly \
-                    those.";
+                remedy "Grant the rights that the message names; `keyless render rbac --for COMMAND` prints \
+                    those of each command.";
             ClusterRefused "cluster-refused"
                 "The API server refused the request."
                 causes "The error repeats its reason."
