@@ -118,11 +118,13 @@ const CLASSES: [u8; 256] = {
 };
 
 /// Whether a byte is of any alphabet of base64.
+#[inline]
 pub(crate) fn is_of_base64(byte: u8) -> bool {
     CLASSES[usize::from(byte)] & (EVERY | PLAIN | OF_URLS) != 0
 }
 
 /// Whether a text has nothing in it that speaks against base64, in lines or not: no other characters, and one alphabet.
+#[inline]
 fn may_be_base64(text: &[u8]) -> bool {
     let mut seen = 0;
     text.iter().all(|byte| {

@@ -11,6 +11,8 @@ pub(crate) struct Holder {
     /// `type` of a Secret.
     pub(super) secret_type: String,
     labels: Vec<(String, String)>,
+    /// Its name without case: made once, as it is asked for with each layer of each value.
+    called: String,
 }
 
 impl Holder {
@@ -20,10 +22,12 @@ impl Holder {
         let text = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let labels = metadata.get("labels").and_then(Value::as_object).into_iter().flatten();
         let labels = labels.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let name = metadata.get("name")?.as_str()?;
         Some(Self {
             kind: kind.to_owned(),
             namespace: text("namespace"),
-            name: metadata.get("name")?.as_str()?.to_owned(),
+            name: name.to_owned(),
+            called: name.to_ascii_lowercase(),
             secret_type: object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned(),
             labels: labels.collect(),
         })
@@ -40,7 +44,6 @@ impl Holder {
 
     /// Whether its own name has one of these words in it.
     pub(super) fn is_called(&self, words: &[&str]) -> bool {
-        let name = self.name.to_ascii_lowercase();
-        words.iter().any(|word| name.contains(word))
+        words.iter().any(|word| self.called.contains(word))
     }
 }

@@ -10,6 +10,7 @@ mod helm;
 mod holder;
 mod kinds;
 mod layers;
+mod marks;
 mod object;
 mod output;
 mod outside;

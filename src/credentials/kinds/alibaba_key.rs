@@ -3,7 +3,8 @@
 use super::{
     super::{
         Class, Finds, Halves, Kind, Part, Same, Severity, Who,
-        text::{has, is_placeholder, words},
+        marks::mark,
+        text::{is_placeholder, words},
     },
     aws_key::paired,
 };
@@ -20,8 +21,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let texts: Vec<&str> = part.texts().collect();
-    let with_id = texts.iter().filter(|text| has(text, "LTAI"));
+    let with_id = part.texts_with(const { mark("LTAI") });
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
     let is_secret = |word: &str| word.len() == 30 && !is_placeholder(word);
     let is_named = |name: &str| name.ends_with("accesskeysecret") || name.ends_with("secretkey");
@@ -30,7 +30,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     let bare = |value| words(value, "").find(|word| is_secret(word)).unwrap_or(value);
     let mut halves: Halves = named.map(|(_, value)| half(bare(value))).collect();
     if halves.is_empty() && !ids.is_empty() {
-        let words = texts.iter().flat_map(|text| words(text, ""));
+        let words = part.texts().flat_map(|text| words(text, ""));
         halves = words.filter(|word| is_secret(word)).map(half).collect();
     }
     if !ids.is_empty() && !halves.is_empty() {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::{
     Class, Finds, Halves, Kind, Part, Same, Severity, Who,
-    text::{has, is_base64, is_hex, is_placeholder, words},
+    marks::mark,
+    text::{is_base64, is_hex, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -19,12 +20,11 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let texts: Vec<&str> = part.texts().collect();
     // Under its own name a value of another length is one as well: something cut it off.
     let is_named = |name: &str| name.contains("secretaccesskey");
-    let with_id = texts.iter().filter(|text| has(text, "AKIA"));
+    let with_id = part.texts_with(const { mark("AKIA") });
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(|word| is_id(word)).collect();
-    let halves = if ids.is_empty() { Halves::new() } else { secret_halves(part, &texts, &is_named) };
+    let halves = if ids.is_empty() { Halves::new() } else { secret_halves(part, &is_named) };
     if !halves.is_empty() {
         for (id, halves) in paired(&ids, &halves) {
             finds.add_named(&KIND, format!("aws:{id}"), halves, format!("AWS access key {id}"));
@@ -63,7 +63,7 @@ pub(super) fn paired<'i>(ids: &[&'i str], halves: &Halves) -> Vec<(&'i str, Halv
 }
 
 /// What may be the secret half of an ID: the values under a name of one, else whatever has its form.
-pub(super) fn secret_halves(part: &Part<'_>, texts: &[&str], is_named: &dyn Fn(&str) -> bool) -> Halves {
+pub(super) fn secret_halves(part: &Part<'_>, is_named: &dyn Fn(&str) -> bool) -> Halves {
     let half = |value: &str| Who::Same(Same::of(value.as_bytes()));
     let named = part.named(is_named).filter(|(_, value)| value.len() >= 16 && !is_placeholder(value));
     // A line of a text has quotes and commas around the value.
@@ -72,7 +72,7 @@ pub(super) fn secret_halves(part: &Part<'_>, texts: &[&str], is_named: &dyn Fn(&
     if !named.is_empty() {
         return named;
     }
-    texts.iter().flat_map(|text| words(text, "+/")).filter(|word| is_secret(word)).map(half).collect()
+    part.texts().flat_map(|text| words(text, "+/")).filter(|word| is_secret(word)).map(half).collect()
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>

@@ -1,9 +1,6 @@
 //! PURE. Shared access signatures of Azure.
 
-use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{after, has},
-};
+use super::super::{Class, Finds, Kind, Part, Same, Severity, Who, marks::mark, text::after};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL124",
@@ -17,7 +14,9 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| has(text, "se=") && has(text, "sv=")) else { return };
+    let Some(text) = part.text_with(const { mark("se=") }).filter(|_| part.has(const { mark("sv=") })) else {
+        return;
+    };
     for signature in after(text, "sig=", "%+/=").filter(|signature| signature.len() >= 43) {
         finds.add(
             &KIND,

@@ -2,6 +2,7 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
+    marks::mark,
     text::{after, is_base64, is_placeholder},
 };
 
@@ -19,8 +20,10 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 fn find(part: &Part<'_>, finds: &mut Finds) {
     const STORAGE: &str = "a key of an Azure storage account";
     let mut keys: Vec<(Class, &str, &str)> = Vec::new();
-    if let Some(text) = part.text {
+    if let Some(text) = part.text_with(const { mark("AccountKey=") }) {
         keys.extend(after(text, "AccountKey=", "+/=").map(|key| (KIND.class, key, STORAGE)));
+    }
+    if let Some(text) = part.text_with(const { mark("SharedAccessKey=") }) {
         let shared = after(text, "SharedAccessKey=", "+/=");
         keys.extend(shared.map(|key| (Class::Platform, key, "a shared access key of Azure")));
     }

@@ -1,9 +1,6 @@
 //! PURE. Long-term API keys of Amazon Bedrock.
 
-use super::super::{
-    Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, words},
-};
+use super::super::{Class, Finds, Kind, Part, Same, Severity, Who, marks::mark, text::words};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL114",
@@ -17,7 +14,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| has(text, "ABSK")) else { return };
+    let Some(text) = part.text_with(const { mark("ABSK") }) else { return };
     for key in words(text, "+/").filter(|word| word.starts_with("ABSK") && word.len() >= 100) {
         finds.add(&KIND, Who::Same(Same::of(key.as_bytes())), "an API key of Amazon Bedrock".into());
     }

@@ -19,14 +19,11 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let field = plain(part.field);
     let is_here = part.holder.is_called(&["cloudflare"]) || field.contains("cloudflare");
-    let is_named = |name: &str| {
-        name.contains("cloudflare")
-            || name.starts_with("cfapi")
-            || name.starts_with("cfdns")
-            || is_here && !name.is_empty()
-    };
-    let whole = part.text.filter(|_| is_named(&field)).map(str::trim);
-    let found: Vec<&str> = part.named(is_named).map(|(_, value)| value).chain(whole).collect();
+    let is_named =
+        |name: &str| name.contains("cloudflare") || name.starts_with("cfapi") || name.starts_with("cfdns");
+    let whole = part.text.filter(|_| is_named(&field) || is_here && !field.is_empty()).map(str::trim);
+    let here = part.all_named().filter(|_| is_here);
+    let found: Vec<&str> = part.named(is_named).chain(here).map(|(_, value)| value).chain(whole).collect();
     for value in found {
         let is_token = value.len() == 40
             && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))

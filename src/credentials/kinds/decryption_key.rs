@@ -4,8 +4,9 @@ use crate::cluster::base64_of;
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
+    marks::{PRIVATE_KEY, mark},
     pem_text::private_keys_in,
-    text::{has, is_placeholder, words},
+    text::{is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -21,21 +22,21 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     if part.holder.label("sealedsecrets.bitnami.com/sealed-secrets-key").is_some() {
-        let keys: Vec<_> = part.text.into_iter().flat_map(private_keys_in).collect();
+        let keys: Vec<_> = part.text_with(PRIVATE_KEY).into_iter().flat_map(private_keys_in).collect();
         for key in keys {
             finds.add_around(&KIND, KIND.class, &key, "a key of Sealed Secrets");
         }
     }
-    let Some(text) = part.text else { return };
     const AGE: &str = "AGE-SECRET-KEY-1";
-    let of_age = Some(text).filter(|text| has(text, AGE)).into_iter().flat_map(|text| words(text, "-"));
+    let of_age = part.text_with(const { mark(AGE) }).into_iter().flat_map(|text| words(text, "-"));
     for word in of_age.filter(|word| word.starts_with(AGE) && word.len() == AGE.len() + 58) {
         if !is_placeholder(&word[AGE.len()..]) {
             finds.add(&KIND, Who::Same(Same::of(word.as_bytes())), "an identity of age".into());
         }
     }
     const PGP: &str = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
-    for block in text.split(PGP).skip(1) {
+    let in_pgp = part.text_with(PRIVATE_KEY).into_iter().flat_map(|text| text.split(PGP).skip(1));
+    for block in in_pgp {
         let body = block.split("-----END").next().unwrap_or_default();
         if body.trim().len() >= 64 && !is_placeholder(body) {
             let body = base64_of(body);

@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, is_placeholder, is_uuid, words},
+    marks::mark,
+    text::{is_placeholder, is_uuid, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -19,8 +20,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 fn find(part: &Part<'_>, finds: &mut Finds) {
     const WHAT: &str = "a client secret of Microsoft Entra";
     let in_text = part
-        .text
-        .filter(|text| has(text, "Q~"))
+        .text_with(const { mark("Q~") })
         .into_iter()
         .flat_map(|text| words(text, "._~-"))
         .filter(|word| has_form(word));

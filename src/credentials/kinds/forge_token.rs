@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{crc32, has, is_placeholder, words},
+    marks::marks_of,
+    text::{crc32, is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -29,8 +30,7 @@ const TOKENS: [(&str, usize, &str); 8] = [
 ];
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| has(text, prefix));
-    let Some(text) = part.text.filter(has_one) else { return };
+    let Some(text) = part.text.filter(|_| part.has_any(&const { marks_of(&TOKENS) })) else { return };
     for word in words(text, "_-.") {
         let token =
             TOKENS.iter().find(|(prefix, length, _)| word.len() >= *length && word.starts_with(prefix));

@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, is_placeholder, words},
+    marks::mark,
+    text::{is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -17,7 +18,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| has(text, "AIza")) else { return };
+    let Some(text) = part.text_with(const { mark("AIza") }) else { return };
     for key in
         words(text, "-_").filter(|word| word.starts_with("AIza") && word.len() == 39 && !is_placeholder(word))
     {

@@ -1,10 +1,7 @@
 //! PURE. HMAC keys of Google Cloud Storage.
 
 use super::{
-    super::{
-        Class, Finds, Kind, Part, Severity, Who,
-        text::{has, words},
-    },
+    super::{Class, Finds, Kind, Part, Severity, Who, marks::mark, text::words},
     aws_key::{paired, secret_halves},
 };
 
@@ -20,18 +17,17 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let texts: Vec<&str> = part.texts().collect();
     // Of a service account, and of a person.
     let is_id = |word: &&str| {
         (word.starts_with("GOOG1E") && word.len() == 61 || word.starts_with("GOOG") && word.len() == 24)
             && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
     };
-    let with_id = texts.iter().filter(|text| has(text, "GOOG"));
+    let with_id = part.texts_with(const { mark("GOOG") });
     let ids: Vec<&str> = with_id.flat_map(|text| words(text, "")).filter(is_id).collect();
     if ids.is_empty() {
         return;
     }
-    let halves = secret_halves(part, &texts, &|name| name.contains("secret"));
+    let halves = secret_halves(part, &|name| name.contains("secret"));
     if halves.is_empty() {
         // The secret half is somewhere else.
         for id in &ids {

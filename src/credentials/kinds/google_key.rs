@@ -2,6 +2,7 @@
 
 use super::super::{
     Class, Finds, Halves, Kind, Part, Same, Severity, Who,
+    marks::{PRIVATE_KEY, mark},
     pem_text::{PrivateKey, private_keys_in},
     text::{has, is_placeholder, plain, shown},
 };
@@ -25,7 +26,8 @@ const MOST_AROUND: usize = 64 << 10;
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     of_members(part, finds);
-    if let Some(text) = part.text {
+    let names_account = part.has(const { mark("service_account") }) || part.has(const { mark(ACCOUNT) });
+    if let Some(text) = part.text_with(PRIVATE_KEY).filter(|_| names_account) {
         of_text(text, finds);
     }
 }
@@ -49,7 +51,7 @@ fn of_members(part: &Part<'_>, finds: &mut Finds) {
 
 /// In a text that is no JSON by itself: among other text, cut off, in YAML.
 fn of_text(text: &str, finds: &mut Finds) {
-    if !has(text, "PRIVATE KEY-----") || !(has(text, "service_account") || has(text, ACCOUNT)) {
+    if !has(text, "PRIVATE KEY-----") {
         return;
     }
     let account = account_in(text);

@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{after, has, is_placeholder},
+    marks::mark,
+    text::{after, is_placeholder},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -22,7 +23,7 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     let by_members =
         part.get("refreshtoken").filter(|_| part.get("type").is_some_and(|it| TYPES.contains(&it)));
     let in_text = || {
-        let text = part.text.filter(|text| has(text, "authorized_user"))?;
+        let text = part.text_with(const { mark("authorized_user") })?;
         // Google's refresh tokens begin so.
         after(text, "1//", "-_").find(|token| token.len() >= 20)
     };

@@ -20,10 +20,16 @@ fn find(part: &Part<'_>, finds: &mut Finds) {
     const CALLED: [&str; 2] = ["hcloud", "hetzner"];
     let field = plain(part.field);
     let is_here = part.holder.is_called(&CALLED) || CALLED.iter().any(|word| field.contains(word));
-    let is_named = |name: &str| CALLED.iter().any(|word| name.contains(word)) || is_here && !name.is_empty();
-    let whole = part.text.filter(|_| is_named(&field)).map(str::trim);
-    let found: Vec<&str> =
-        part.named(is_named).map(|(_, value)| value).chain(whole).filter(|it| is_token(it)).collect();
+    let is_named = |name: &str| CALLED.iter().any(|word| name.contains(word));
+    let whole = part.text.filter(|_| is_named(&field) || is_here && !field.is_empty()).map(str::trim);
+    let here = part.all_named().filter(|_| is_here);
+    let found: Vec<&str> = part
+        .named(is_named)
+        .chain(here)
+        .map(|(_, value)| value)
+        .chain(whole)
+        .filter(|it| is_token(it))
+        .collect();
     for token in found {
         finds.add(&KIND, Who::Same(Same::of(token.as_bytes())), "a token of Hetzner Cloud".into());
     }

@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, is_hex, words},
+    marks::mark,
+    text::{is_hex, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -17,7 +18,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 };
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| has(text, "K10")) else { return };
+    let Some(text) = part.text_with(const { mark("K10") }) else { return };
     for word in words(text, ":._-") {
         let Some((hash, secret)) = word.strip_prefix("K10").and_then(|rest| rest.split_once("::")) else {
             continue;

@@ -1,6 +1,6 @@
 //! PURE. Private keys that nothing else is known of.
 
-use super::super::{Class, Finds, Kind, Part, Severity, pem_text::private_keys_in};
+use super::super::{Class, Finds, Kind, Part, Severity, marks::PRIVATE_KEY, pem_text::private_keys_in};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL203",
@@ -15,7 +15,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let is_tls = part.holder.secret_type == "kubernetes.io/tls";
-    let keys: Vec<_> = part.text.into_iter().flat_map(private_keys_in).collect();
+    let keys: Vec<_> = part.text_with(PRIVATE_KEY).into_iter().flat_map(private_keys_in).collect();
     for key in keys.into_iter().filter(|key| key.tag != "OPENSSH PRIVATE KEY") {
         let (class, what) = match is_tls {
             true => (Class::RootKey, "the key of a certificate"),

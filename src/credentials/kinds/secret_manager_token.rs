@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, is_placeholder, words},
+    marks::marks_of,
+    text::{is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -27,8 +28,7 @@ const TOKENS: [(&str, usize, &str); 6] = [
 ];
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let has_one = |text: &&str| TOKENS.iter().any(|(prefix, ..)| has(text, prefix));
-    let Some(text) = part.text.filter(has_one) else { return };
+    let Some(text) = part.text.filter(|_| part.has_any(&const { marks_of(&TOKENS) })) else { return };
     for word in words(text, "._~-") {
         let token =
             TOKENS.iter().find(|(prefix, length, _)| word.len() >= *length && word.starts_with(prefix));

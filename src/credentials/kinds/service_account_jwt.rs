@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, shown, words},
+    marks::mark,
+    text::{shown, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -23,7 +24,7 @@ use serde_json::Value;
 const LONGEST: u64 = 24 * 60 * 60;
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
-    let Some(text) = part.text.filter(|text| has(text, "eyJ")) else { return };
+    let Some(text) = part.text_with(const { mark("eyJ") }) else { return };
     for word in words(text, "._-").filter(|word| word.starts_with("eyJ")) {
         let half = Who::Same(Same::of(word.as_bytes()));
         match of_token(word) {

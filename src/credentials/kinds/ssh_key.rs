@@ -1,6 +1,6 @@
 //! PURE. Private keys of SSH.
 
-use super::super::{Class, Finds, Kind, Part, Severity, pem_text::private_keys_in};
+use super::super::{Class, Finds, Kind, Part, Severity, marks::PRIVATE_KEY, pem_text::private_keys_in};
 
 pub(in crate::credentials) static KIND: Kind = Kind {
     code: "KL155",
@@ -15,7 +15,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let is_ssh = part.holder.secret_type == "kubernetes.io/ssh-auth";
-    let keys: Vec<_> = part.text.into_iter().flat_map(private_keys_in).collect();
+    let keys: Vec<_> = part.text_with(PRIVATE_KEY).into_iter().flat_map(private_keys_in).collect();
     for key in keys.into_iter().filter(|key| is_ssh || key.tag == "OPENSSH PRIVATE KEY") {
         finds.add_around(&KIND, KIND.class, &key, "a private key of SSH");
     }

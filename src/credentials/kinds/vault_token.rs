@@ -2,7 +2,8 @@
 
 use super::super::{
     Class, Finds, Kind, Part, Same, Severity, Who,
-    text::{has, is_placeholder, words},
+    marks::mark,
+    text::{is_placeholder, words},
 };
 
 pub(in crate::credentials) static KIND: Kind = Kind {
@@ -18,7 +19,7 @@ pub(in crate::credentials) static KIND: Kind = Kind {
 
 fn find(part: &Part<'_>, finds: &mut Finds) {
     let Some(text) = part.text else { return };
-    let has_new = ["hvs.", "hvb.", "hvr."].iter().any(|prefix| has(text, prefix));
+    let has_new = part.has_any(&const { [mark("hvs."), mark("hvb."), mark("hvr.")] });
     let of_word = Some(text).filter(|_| has_new).into_iter().flat_map(|text| words(text, "._-"));
     let of_word = of_word.filter(|word| !word.starts_with("s.") && is_token(word));
     let named = part.named(|name| name.contains("token")).map(|(_, value)| value);

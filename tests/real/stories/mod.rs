@@ -1,5 +1,6 @@
 //! The stories. A new one is one file and one line here.
 
+mod audit_denied_lists;
 mod azurite;
 mod chart_upgrade;
 mod crd_versions;
@@ -198,6 +199,12 @@ pub(crate) const STORIES: &[Story] = &[
         tells: "OpenBao, another API server and the operator refuse nothing while two API servers change their key",
         needs: &[Keyless, Kubernetes, SeaweedFs, OpenBao, ExternalSecrets],
         play: |world| Box::pin(rotations::staged(world)),
+    },
+    Story {
+        name: "audit-denied-lists",
+        tells: "an auditor that may not list one kind gets no zero, whichever it is, and is told which",
+        needs: &[Keyless, Kubernetes, ExternalSecrets],
+        play: |world| Box::pin(audit_denied_lists::play(world)),
     },
     // Last: it changes the definitions under the operator.
     Story {
