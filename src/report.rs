@@ -127,6 +127,10 @@ impl<'a> Report<'a> {
     /// error from here on.
     pub(crate) fn about(&mut self, target: Target) {
         let line = target.to_string();
+        // The same target, of which more is known now, is named once.
+        if self.unsaid.as_ref().is_some_and(|unsaid| !line.starts_with(unsaid.as_str())) {
+            self.name_target();
+        }
         self.target = target;
         if self.output == Output::Text && !line.is_empty() {
             self.unsaid = (line != self.named).then_some(line);
@@ -149,6 +153,7 @@ impl<'a> Report<'a> {
 
     /// As [`Self::about`], for what is not known whole yet: only JSON shows it.
     pub(crate) fn about_silently(&mut self, target: Target) {
+        self.name_target();
         self.target = target;
     }
 
@@ -276,6 +281,7 @@ impl<'a> Report<'a> {
     /// A document of another form than ours, e.g. a JSON schema, the same in every output form. See [`Self::text`].
     pub(crate) fn document(&mut self, what: &str, document: &Value) -> Result<()> {
         let document = printable(what, redact::ascii_escapes(&format!("{document:#}")))?;
+        self.name_target();
         self.write(&document);
         Ok(())
     }

@@ -108,7 +108,8 @@ pub(super) async fn judged(
     now: u64,
     report: &mut Report<'_>,
 ) -> Result<Verdict> {
-    let flags = asked.settings.cluster.as_ref().map(in_cluster).unwrap_or_default();
+    let flags =
+        asked.settings.cluster.as_ref().map(|access| in_cluster(access, asked.settings)).unwrap_or_default();
     let asked = args.cloud.then_some(asked);
     let (mut verdict, preflight) = look(cluster, args.mode, args.gate, asked, now).await?;
     for (code, missing) in std::mem::take(&mut verdict.record.missing) {

@@ -107,7 +107,8 @@ pub(super) fn resolve_asking(
     let mut answers = Answers::default();
     let mut ask = |setting: &str, text: &str, offer: Offer<'_>| {
         let answer = prompt::question(report, setting, text, offer)?;
-        if prompt::asks_person() {
+        // Enter takes what is offered: a suggestion is confirmed by it, a default is nobody's word.
+        if prompt::asks_person() && offer != Offer::Default(&answer) {
             answers.note(setting, &answer);
         }
         Ok::<_, Error>(answer)

@@ -18,9 +18,12 @@ pub(super) const EKS: Distribution = Distribution {
         instead: "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
          Let the provider fetch them from there: name no bucket, and no uploaded keys.",
         signs_as: |it| {
+            let ends = |host: &str, ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
             host(it).is_some_and(|host| {
-                host.starts_with("oidc.eks.")
-                    && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+                host.starts_with("oidc.eks.") && ends(host, &[".amazonaws.com", ".amazonaws.com.cn"])
+                    // Of both families of addresses.
+                    || host.starts_with("oidc-eks.")
+                        && ends(host, &[".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"])
             })
         },
     }),
@@ -51,7 +54,11 @@ pub(super) const AKS: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
          fetch them from there: name no bucket, and no uploaded keys. Its issuer ends with a slash.",
-        signs_as: |it| host(it).is_some_and(|host| host.ends_with(".oic.prod-aks.azure.com")),
+        signs_as: |it| {
+            host(it).is_some_and(|host| {
+                host == "oidc.prod-aks.azure.com" || host.ends_with(".oic.prod-aks.azure.com")
+            })
+        },
     }),
     keys: KeyChange::Provider,
 };

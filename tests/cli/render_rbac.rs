@@ -184,14 +184,14 @@ fn named_objects_are_reviewed_and_granted() {
     cluster.add_user(USER, &[]);
     identity().into_iter().for_each(|object| cluster.put_object(object));
     cluster.kubeconfig_as(estate.world.dir.path(), USER);
-    let mut command = estate.world.command(&["doctor"]);
+    let mut command = estate.world.command(&["keys"]);
     command.env("KEYLESS_CLUSTER_LEDGER", "team/keys");
     let ran = as_user(&estate.world, command).ends(3);
     for part in [
         "configmaps `keys` in the namespace `team`",
-        "keyless render rbac --for doctor --user NAME | kubectl apply -f -",
-        "kubectl -n team create role keyless-ledger --verb=get --resource=configmaps --resource-name=keys",
-        "kubectl -n team create rolebinding keyless-ledger-NAME --role=keyless-ledger --user=NAME",
+        "keyless render rbac --for keys --user NAME | kubectl apply -f -",
+        "kubectl -n team create role keyless-ledger-keys-keys --verb=get --resource=configmaps --resource-name=keys --dry-run=client -o yaml | kubectl apply -f -",
+        "kubectl -n team create rolebinding keyless-ledger-keys-keys --role=keyless-ledger-keys-keys --user=NAME --dry-run=client -o yaml | kubectl apply -f -",
     ] {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }

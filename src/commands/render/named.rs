@@ -54,8 +54,9 @@ impl Named<'_> {
     }
 }
 
-/// The commands that make such a role with one rule, and bind it to a user NAME. `flags`: of kubectl, for its cluster.
-pub(super) fn grant(role: &Value, flags: &str) -> String {
+/// The commands that make such a role with one rule, and bind it to a user NAME. `purpose`: of the role, so that one command's
+/// rights replace no other's. `flags`: of kubectl, for its cluster.
+pub(super) fn grant(role: &Value, purpose: &str, flags: &str) -> String {
     let (rule, metadata) = (&role["rules"][0], &role["metadata"]);
     let texts = |value: &Value| -> String {
         let all: Vec<_> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -67,12 +68,14 @@ pub(super) fn grant(role: &Value, flags: &str) -> String {
         (resource, "") => resource,
         (resource, group) => format!("{resource}.{group}"),
     };
-    let (name, namespace) = (word(&metadata["name"]), word(&metadata["namespace"]));
+    let namespace = word(&metadata["namespace"]);
+    let object = word(&rule["resourceNames"][0]);
+    let name = format!("{}-{purpose}-{object}", word(&metadata["name"]));
+    let apply = format!("--dry-run=client -o yaml | kubectl{flags} apply -f -");
     format!(
-        "kubectl{flags} -n {namespace} create role {name} --verb={} --resource={resource} --resource-name={}\n\
-         kubectl{flags} -n {namespace} create rolebinding {name}-NAME --role={name} --user=NAME",
+        "kubectl{flags} -n {namespace} create role {name} --verb={} --resource={resource} --resource-name={object} {apply}\n\
+         kubectl{flags} -n {namespace} create rolebinding {name} --role={name} --user=NAME {apply}",
         texts(&rule["verbs"]),
-        word(&rule["resourceNames"][0]),
     )
 }
 
@@ -103,11 +106,15 @@ mod tests {
             assert!(!usual.iter().any(|role| role.to_string().contains("keyless-ledger")), "{usual:?}");
             assert!(usual.iter().any(|role| role.to_string().contains("keyless-probe")), "{usual:?}");
             assert_eq!(elsewhere.len(), 1, "{elsewhere:?}");
-            let wanted = format!(
-                "kubectl --context a -n {namespace} create role keyless-ledger --verb=get --resource=configmaps --resource-name={name}\n\
-                 kubectl --context a -n {namespace} create rolebinding keyless-ledger-NAME --role=keyless-ledger --user=NAME"
+            let (made, bound) = (
+                "--dry-run=client -o yaml | kubectl --context a apply -f -",
+                format!("keyless-ledger-keys-{name}"),
             );
-            assert_eq!(grant(&elsewhere[0], " --context a"), wanted);
+            let wanted = format!(
+                "kubectl --context a -n {namespace} create role {bound} --verb=get --resource=configmaps --resource-name={name} {made}\n\
+                 kubectl --context a -n {namespace} create rolebinding {bound} --role={bound} --user=NAME {made}"
+            );
+            assert_eq!(grant(&elsewhere[0], "keys", " --context a"), wanted);
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) async fn all_missing(
         return error;
     }
     let (Some((purpose, name)), Some(access)) = (purpose(command), &settings.cluster) else { return error };
-    let flags = in_cluster(access);
+    let flags = in_cluster(access, settings);
     let granting = format!(
         "these rights, for a user NAME: keyless render rbac --for {name} --user NAME | kubectl{flags} apply -f -"
     );
@@ -58,14 +58,16 @@ pub(crate) async fn all_missing(
         error = error.hint(granting);
     }
     let lacking = roles.elsewhere.iter().zip(&elsewhere).filter(|(_, missing)| !missing.is_empty());
-    let commands: Vec<_> = lacking.map(|(role, _)| grant(role, &flags)).collect();
-    // A file that no flag names may be another party's: it chooses nothing that a person is told to grant.
-    if settings.undecided.has_file() {
-        return error;
-    }
-    match commands.is_empty() {
-        true => error,
-        false => error.hint(format!("for what the settings name, and a user NAME:\n{}", commands.join("\n"))),
+    let commands: Vec<_> = lacking.map(|(role, _)| grant(role, name, &flags)).collect();
+    match (commands.is_empty(), settings.undecided.has_file()) {
+        (true, _) => error,
+        // It may be another party's: it chooses nothing that a person is told to grant.
+        (false, true) => {
+            error.hint("for the commands that grant what keyless.yaml names, name that file by --config")
+        }
+        (false, false) => {
+            error.hint(format!("for what the settings name, and a user NAME:\n{}", commands.join("\n")))
+        }
     }
 }
 
@@ -100,10 +102,14 @@ fn named<'a>(command: &'a Command, settings: &'a Settings, cluster: &'a Cluster)
     named
 }
 
-/// Flags of kubectl for the cluster that was asked: its own kubeconfig may lead to another one.
-pub(crate) fn in_cluster(access: &cluster::Settings) -> String {
+/// Flags of kubectl for the cluster that was asked: its own kubeconfig may lead to another one. A context that only a file
+/// names that no flag names is not repeated: that file does not choose where a person grants rights.
+pub(crate) fn in_cluster(access: &cluster::Settings, settings: &Settings) -> String {
     let file = access.kubeconfig.as_ref().map(|path| ("kubeconfig", path.display().to_string()));
-    let context = access.context.as_ref().map(|name| ("context", name.clone()));
+    let context = access.context.as_ref().map(|name| match settings.undecided.context(Some(name)) {
+        Some(_) => ("context", "CONTEXT".to_owned()),
+        None => ("context", name.clone()),
+    });
     let flags = file.into_iter().chain(context);
     flags.map(|(flag, value)| format!(" --{flag} {}", shell::quote(&value))).collect()
 }

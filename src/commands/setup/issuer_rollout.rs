@@ -31,6 +31,14 @@ pub(super) async fn tell(
         minor: None,
     };
     let distro = distro::detect(&facts);
+    if let Some((managed, instead)) = distro.and_then(|it| Some((it, it.instead()?))) {
+        report.line(format_args!(
+            "This is {}: its API servers cannot be made to sign as another issuer.",
+            managed.title
+        ));
+        report.line(instead);
+        return Ok(());
+    }
     if distro.is_none() {
         report.line("Unknown distribution: these are the flags.");
     }

@@ -1,43 +1,59 @@
-//! Clusters whose API servers belong to a provider: they sign as its issuer, with keys that it changes. That is said before
-//! anything is planned.
+//! Clusters whose API servers belong to a provider, which signs as an issuer of its own and changes the keys. That is said
+//! before anything is done.
 
 use crate::{
     cluster::{ApiServer, Cluster, Observed},
     commands::distribution,
-    distro,
-    error::Result,
+    distro::{self, Distribution},
+    error::{Code, Result},
     federation::TrustedIssuer,
+    warning::Warning,
 };
 
-/// Refuses what cannot last where the tokens name the issuer of a provider: other documents than its own, which the API
-/// servers would have to sign as, and uploaded keys, which it changes by itself.
-pub(super) fn refuse_signed(observed: &Observed, issuer: &TrustedIssuer) -> Result<()> {
-    for server in &observed.servers {
-        let signs_as = &server.token.claims().issuer;
-        if issuer.published().is_some() && issuer.signed() == signs_as {
-            continue;
-        }
-        if let Some(managed) = distro::of_issuer(signs_as.as_str()) {
-            return Err(distro::not_by_user(managed));
-        }
+/// What the tokens prove: they name the issuer of a provider. Its API servers never sign as another one, so documents of
+/// another one are refused. Uploaded keys are a warning: they last until the provider changes its key.
+pub(super) fn signed(observed: &Observed, issuer: &TrustedIssuer) -> Result<Option<Warning>> {
+    let signing = observed.servers.iter().map(|server| &server.token.claims().issuer);
+    let managed = signing.filter(|signs_as| issuer.published().is_none() || issuer.signed() != *signs_as);
+    let Some(managed) = managed.filter_map(|signs_as| distro::of_issuer(signs_as.as_str())).next() else {
+        return Ok(None);
+    };
+    match issuer.published() {
+        Some(_) => Err(distro::not_by_user(managed)),
+        None => Ok(Some(warning(
+            managed,
+            format!(
+                "the tokens name the issuer of {}, whose provider changes the key by itself: uploaded keys last until then, unless \
+                 `keyless publish` runs in the cluster.",
+                managed.title
+            ),
+        ))),
     }
-    Ok(())
 }
 
-/// As [`refuse_signed`], by the labels of the nodes, where the API servers would have to sign as another issuer. What may not
-/// be looked at refuses nothing: the API servers' change tells later.
-pub(super) async fn refuse_labelled(
+/// What the labels of the nodes say, where the API servers would have to sign as another issuer. Who writes nodes can forge
+/// them, so they stop nothing.
+pub(super) async fn labelled(
     cluster: &Cluster,
     observed: &Observed,
     issuer: &TrustedIssuer,
-) -> Result<()> {
+) -> Option<Warning> {
     let signed = |server: &ApiServer| server.token.claims().issuer == *issuer.signed();
     if issuer.published().is_none() || observed.servers.iter().all(signed) {
-        return Ok(());
+        return None;
     }
-    let (Ok(nodes), Ok(kubeadm)) = distribution::look(cluster).await else { return Ok(()) };
-    match distro::detect(&distribution::facts(&nodes, &kubeadm)) {
-        Some(managed) if managed.instead().is_some() => Err(distro::not_by_user(managed)),
-        _ => Ok(()),
-    }
+    let (nodes, kubeadm) = distribution::look(cluster).await;
+    let managed = distro::detect(&distribution::facts(&nodes.ok()?, &kubeadm.ok()?))?;
+    managed.instead()?;
+    Some(warning(
+        managed,
+        format!(
+            "by the labels of its nodes this is {}, whose API servers are not told by their flags which issuer they sign as.",
+            managed.title
+        ),
+    ))
+}
+
+fn warning(managed: &Distribution, what: String) -> Warning {
+    Warning::new(Code::DistroManaged, format!("{what} {}", managed.instead().unwrap_or_default()))
 }

@@ -107,7 +107,7 @@ pub(crate) async fn run(
     let provider = resolved.provider.connect(&http, Purpose::Apply)?;
     let provider = provider.as_ref();
     let issuer = issuer::trusted(settings, &resolved, &observed, &http).await?;
-    managed::refuse_signed(&observed, &issuer)?;
+    let managed = managed::signed(&observed, &issuer)?;
     let staged = live::from_files(settings)?;
     let mut kept = match resolved.uploads_keys() {
         true => {
@@ -166,11 +166,10 @@ pub(crate) async fn run(
         publisher: publisher.as_ref(),
         http: &http,
     };
-    let (foreseen, managed) = futures::join!(
+    let (foreseen, labelled) = futures::join!(
         shared.look_ahead(&first, &trust, clock()),
-        managed::refuse_labelled(&cluster, &observed, &issuer)
+        managed::labelled(&cluster, &observed, &issuer)
     );
-    managed?;
     let (mut members, mut not_moved) = match &stores.named {
         Some(named) if stores.are_several() => shared.each(named, report).await?,
         _ => (vec![shared.only(&first, report).await?], Vec::new()),
@@ -215,6 +214,7 @@ pub(crate) async fn run(
         }
     }
     plan.keep(&mut kept, &trust);
+    plan.notes.extend(managed.into_iter().chain(labelled));
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();
     let about = members.iter().find(|member| member.is_of_settings());
