@@ -184,7 +184,7 @@ fn named_objects_are_reviewed_and_granted() {
     cluster.add_user(USER, &[]);
     identity().into_iter().for_each(|object| cluster.put_object(object));
     cluster.kubeconfig_as(estate.world.dir.path(), USER);
-    let mut command = estate.world.command(&["keys"]);
+    let mut command = estate.world.command(&["keys", "--config", "keyless.yaml"]);
     command.env("KEYLESS_CLUSTER_LEDGER", "team/keys");
     let ran = as_user(&estate.world, command).ends(3);
     for part in [

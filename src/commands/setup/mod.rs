@@ -214,7 +214,6 @@ pub(crate) async fn run(
         }
     }
     plan.keep(&mut kept, &trust);
-    plan.notes.extend(managed.into_iter().chain(labelled));
     (plan.not_moved, plan.not_looked_at) = (not_moved, stores.not_looked_at.clone());
     plan.are_several = stores.are_several();
     let about = members.iter().find(|member| member.is_of_settings());
@@ -227,6 +226,7 @@ pub(crate) async fn run(
         publisher.as_ref(),
     )?;
     plan.settings = file.step();
+    managed.iter().chain(&labelled).for_each(|warning| report.warning(warning));
     plan.show(&issuer, &settings.again, report);
     for member in &members {
         if plan.are_several && member.rights.shows_something() {
