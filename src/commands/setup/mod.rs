@@ -72,6 +72,7 @@ use crate::{
     },
     report::{Line, Report, Tone},
     secret_store::StoreName,
+    shell,
 };
 
 /// With --retire-key, where nothing is known of a credential that the store used before.
@@ -227,7 +228,11 @@ pub(crate) async fn run(
     )?;
     plan.settings = file.step();
     managed.iter().chain(&labelled).for_each(|warning| report.warning(warning));
-    plan.show(&issuer, &settings.again, report);
+    // Nobody is told to sign as an issuer that only a file says that no flag names.
+    let change = settings.undecided.of_documents().is_empty().then(|| {
+        format!("keyless render issuer --issuer {}{}", shell::quote(issuer.as_str()), settings.again)
+    });
+    plan.show(&issuer, change.as_deref(), report);
     for member in &members {
         if plan.are_several && member.rights.shows_something() {
             report.line(format_args!("\n{}", member.shown));

@@ -16,7 +16,6 @@ use crate::{
     report::{Line, Report, Tone},
     retirement::Shown,
     secret_store::{Obstacle, Plan as StorePlan, Planned},
-    shell,
     warning::Warning,
 };
 
@@ -254,8 +253,8 @@ impl Plan<'_> {
         plan::Plan { steps: self.steps(), notes }
     }
 
-    /// `again`: the flags that lead a command to the same settings and cluster.
-    pub(super) fn show(&self, issuer: &TrustedIssuer, again: &str, report: &mut Report<'_>) {
+    /// `change`: the command that prints how the API servers are made to sign as the issuer, where that is decided.
+    pub(super) fn show(&self, issuer: &TrustedIssuer, change: Option<&str>, report: &mut Report<'_>) {
         report.line(format_args!("issuer: {issuer}"));
         if let Some(documents) = &self.documents {
             report.line(Line::whole(Tone::Title, "\npublic documents"));
@@ -279,11 +278,10 @@ impl Plan<'_> {
                 report.warning(&Warning::new(
                     Code::IssuerNotSigned,
                     format!(
-                        "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}; that change of \
-                         theirs is yours, and `keyless render issuer --issuer {}{again}` prints it",
+                        "{} of {} API servers sign as {signs_as}: the store can change once all of them sign as {issuer}{}",
                         self.signs_otherwise.len(),
                         self.servers,
-                        shell::quote(issuer.as_str())
+                        change.map(|it| format!("; that change of theirs is yours, and `{it}` prints it")).unwrap_or_default()
                     ),
                 ));
             }
