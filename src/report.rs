@@ -61,7 +61,7 @@ pub(crate) struct Report<'a> {
     warns_of: Option<String>,
     /// The line that names it, once it was printed.
     named: String,
-    /// The same before it is printed: with the first thing that is said, when all of it is known.
+    /// The same before it is printed: together with the first other line, when all of it is known.
     unsaid: Option<String>,
     data: &'a mut (dyn Write + Send),
     messages: &'a mut (dyn Write + Send),
@@ -123,7 +123,7 @@ impl<'a> Report<'a> {
         &self.interrupt
     }
 
-    /// What the run is about: named once on stderr in text form, before whatever is said next, and in every JSON result and
+    /// What the run is about: named once on stderr in text form, before the next line of any kind, and in every JSON result and
     /// error from here on.
     pub(crate) fn about(&mut self, target: Target) {
         let line = target.to_string();
@@ -137,7 +137,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Names what the run is about, where that was not said yet.
+    /// Names what the run is about, where no line did yet.
     fn name_target(&mut self) {
         if let Some(line) = self.unsaid.take() {
             let text = shown(&line);

@@ -107,7 +107,7 @@ pub(super) fn resolve_asking(
     let mut answers = Answers::default();
     let mut ask = |setting: &str, text: &str, offer: Offer<'_>| {
         let answer = prompt::question(report, setting, text, offer)?;
-        // Enter takes what is offered: a suggestion is confirmed by it, a default is nobody's word.
+        // Enter takes what is offered: a suggestion is confirmed by it, a default decides nothing.
         if prompt::asks_person() && offer != Offer::Default(&answer) {
             answers.note(setting, &answer);
         }

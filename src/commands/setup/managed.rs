@@ -1,5 +1,5 @@
-//! Clusters whose API servers belong to a provider, which signs as an issuer of its own and changes the keys. That is said
-//! before anything is done.
+//! Clusters whose API servers belong to a provider, which signs as an issuer of its own and changes the keys. The plan
+//! tells, before anything is done.
 
 use crate::{
     cluster::{ApiServer, Cluster, Observed},

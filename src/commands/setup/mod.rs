@@ -228,7 +228,7 @@ pub(crate) async fn run(
     )?;
     plan.settings = file.step();
     managed.iter().chain(&labelled).for_each(|warning| report.warning(warning));
-    // Nobody is told to sign as an issuer that only a file says that no flag names.
+    // An issuer that comes only from a file that no flag names is none to sign as.
     let change = settings.undecided.of_documents().is_empty().then(|| {
         format!("keyless render issuer --issuer {}{}", shell::quote(issuer.as_str()), settings.again)
     });
