@@ -7,20 +7,18 @@ mod colour;
 mod data;
 mod line;
 mod shared;
+mod streams;
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::{fmt, io::Write};
 
 use serde_json::{Value, json};
 
-use self::line::shown;
 pub(crate) use self::{
     colour::{Tone, When, Wish},
     line::Line,
     shared::{Lines, SharedReport},
 };
+use self::{line::shown, streams::Streams};
 use crate::{
     audit::Format,
     cli::Output,
@@ -41,33 +39,18 @@ pub(crate) struct Colour {
     pub(crate) messages: bool,
 }
 
-/// A line that a quiet run has not shown.
-enum Held {
-    Data(String),
-    Message(String),
-}
-
 /// Where the result, the progress and the errors go.
 pub(crate) struct Report<'a> {
     output: Output,
     verbose: bool,
-    /// What is held back of a quiet run, until a question needs it.
-    held: Option<Vec<Held>>,
     colour: Colour,
     /// Columns of the terminal that the result goes to.
     width: Option<usize>,
     target: Target,
     /// The context that warnings are about, where a run has several.
     warns_of: Option<String>,
-    /// The line that names it, once it was printed.
-    named: String,
-    /// The same before it is printed: together with the first other line, when all of it is known.
-    unsaid: Option<String>,
-    data: &'a mut (dyn Write + Send),
-    messages: &'a mut (dyn Write + Send),
+    streams: Streams<'a>,
     interrupt: Interrupt,
-    /// Why `data` takes no more.
-    failed: Option<io::Error>,
 }
 
 impl<'a> Report<'a> {
@@ -80,17 +63,12 @@ impl<'a> Report<'a> {
         Self {
             output,
             verbose,
-            held: None,
             colour: Colour::default(),
             width: None,
             target: Target::default(),
             warns_of: None,
-            named: String::new(),
-            unsaid: None,
-            data,
-            messages,
+            streams: Streams::new(data, messages),
             interrupt: Interrupt::new(),
-            failed: None,
         }
     }
 
@@ -108,7 +86,7 @@ impl<'a> Report<'a> {
 
     /// Only errors and the result, and what a question is about.
     pub(crate) fn quiet(mut self, quiet: bool) -> Self {
-        self.held = quiet.then(Vec::new);
+        self.streams.hold_back(quiet);
         self
     }
 
@@ -126,24 +104,10 @@ impl<'a> Report<'a> {
     /// What the run is about: named once on stderr in text form, before the next line of any kind, and in every JSON result and
     /// error from here on.
     pub(crate) fn about(&mut self, target: Target) {
-        let line = target.to_string();
-        // The same target, of which more is known now, is named once.
-        if self.unsaid.as_ref().is_some_and(|unsaid| !line.starts_with(unsaid.as_str())) {
-            self.name_target();
+        if self.output == Output::Text {
+            self.streams.name(&target.to_string());
         }
         self.target = target;
-        if self.output == Output::Text && !line.is_empty() {
-            self.unsaid = (line != self.named).then_some(line);
-        }
-    }
-
-    /// Names what the run is about, where no line did yet.
-    fn name_target(&mut self) {
-        if let Some(line) = self.unsaid.take() {
-            let text = shown(&line);
-            self.named = line;
-            self.tell(text);
-        }
     }
 
     /// The account that the run turned out to be about.
@@ -153,7 +117,7 @@ impl<'a> Report<'a> {
 
     /// As [`Self::about`], for what is not known whole yet: only JSON shows it.
     pub(crate) fn about_silently(&mut self, target: Target) {
-        self.name_target();
+        self.streams.name_now();
         self.target = target;
     }
 
@@ -166,43 +130,30 @@ impl<'a> Report<'a> {
     /// control character is shown as an escape, because it may come from outside.
     pub(crate) fn line(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
-            self.name_target();
-            let line = line.into().shown(self.colour.data, self.width);
-            match &mut self.held {
-                Some(held) => held.push(Held::Data(line)),
-                None => self.write(&line),
-            }
+            self.streams.data(line.into().shown(self.colour.data, self.width));
         }
     }
 
     /// A line that says how the run ended, in text form only. A quiet run shows it, too.
     pub(crate) fn result(&mut self, line: impl Into<Line>) {
         if self.output == Output::Text {
-            self.name_target();
             let line = line.into().shown(self.colour.data, self.width);
-            match self.held {
-                Some(_) => self.write(line.trim_start_matches('\n')),
-                None => self.write(&line),
+            match self.streams.are_held_back() {
+                true => self.streams.data_always(line.trim_start_matches('\n')),
+                false => self.streams.data_always(&line),
             }
         }
     }
 
     /// What a person is asked. A quiet run shows before it what it held back: it may be what the question is about.
     pub(crate) fn question(&mut self, question: impl fmt::Display) {
-        self.name_target();
-        for held in self.held.as_mut().map(std::mem::take).unwrap_or_default() {
-            match held {
-                Held::Data(line) => self.write(&line),
-                Held::Message(text) => self.talk_raw(&text),
-            }
-        }
+        self.streams.release();
         self.say(question);
     }
 
     /// A message that a quiet run shows, too.
     pub(crate) fn say(&mut self, message: impl fmt::Display) {
-        self.name_target();
-        self.talk_raw(&shown(&message.to_string()));
+        self.streams.message_always(&shown(&message.to_string()));
     }
 
     /// A line of the result for each of these.
@@ -215,8 +166,7 @@ impl<'a> Report<'a> {
     pub(crate) fn text(&mut self, what: &str, document: &str) -> Result<()> {
         if self.output == Output::Text {
             let document = printable(what, document.trim_end().to_owned())?;
-            self.name_target();
-            self.write(&document);
+            self.streams.data_always(&document);
         }
         Ok(())
     }
@@ -246,7 +196,7 @@ impl<'a> Report<'a> {
 
     fn data(&mut self, command: &str, result: Value) {
         let result = data::enveloped(command, result);
-        self.write(&match self.output {
+        self.streams.data_always(&match self.output {
             Output::Yaml => data::yaml(&result),
             _ => data::json(&result),
         });
@@ -256,7 +206,7 @@ impl<'a> Report<'a> {
     /// has passed [`redact::line`]: what else is in it are words of this program, which may happen to be the value of a Secret.
     pub(crate) fn form(&mut self, document: impl FnOnce(&Format) -> String) {
         if let Output::Report(format) = self.output {
-            self.write(redact::document(&document(format)).trim_end_matches('\n'));
+            self.streams.data_always(redact::document(&document(format)).trim_end_matches('\n'));
         }
     }
 
@@ -281,8 +231,7 @@ impl<'a> Report<'a> {
     /// A document of another form than ours, e.g. a JSON schema, the same in every output form. See [`Self::text`].
     pub(crate) fn document(&mut self, what: &str, document: &Value) -> Result<()> {
         let document = printable(what, redact::ascii_escapes(&format!("{document:#}")))?;
-        self.name_target();
-        self.write(&document);
+        self.streams.data_always(&document);
         Ok(())
     }
 
@@ -309,12 +258,11 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn warning(&mut self, warning: &Warning) {
-        self.name_target();
         let of = self.warns_of.as_ref().map(|name| format!("context {name}: ")).unwrap_or_default();
         let text = shown(&format!("warning[{}]: {of}{}", warning.code, warning.message));
         let label = format!("warning[{}]", warning.code);
         let rest = text.strip_prefix(&label).filter(|_| self.colour.messages);
-        self.tell(match rest {
+        self.streams.message(match rest {
             Some(rest) => format!("{}{rest}", Tone::Warning.paint(&label)),
             None => text,
         });
@@ -327,13 +275,12 @@ impl<'a> Report<'a> {
 
     /// The same for one attempt of several. `members`: an object with what else the JSON form says.
     pub(crate) fn error_with(&mut self, command: &str, error: &Error, mut members: Value) {
-        self.name_target();
         // Its lines are redacted one by one.
         let text = error.text(|label, text| match self.colour.messages {
             true => label.tone().paint(text),
             false => text.to_owned(),
         });
-        self.talk_raw(&text);
+        self.streams.message_always(&text);
         members["error"] = json!({
             "code": error.code,
             "message": error.message,
@@ -343,57 +290,18 @@ impl<'a> Report<'a> {
         self.json(command, members);
     }
 
-    /// After all of the result so far: where both streams end in one place, they are read in this order.
     fn message(&mut self, line: fmt::Arguments<'_>) {
-        self.name_target();
-        self.tell(shown(&line.to_string()));
-    }
-
-    /// A message that a quiet run holds back. It passed [`redact`] already.
-    fn tell(&mut self, text: String) {
-        match &mut self.held {
-            Some(held) => held.push(Held::Message(text)),
-            None => self.talk_raw(&text),
-        }
-    }
-
-    /// Text that passed [`redact`] already.
-    fn talk_raw(&mut self, text: &str) {
-        self.flush();
-        // Without stderr there is nowhere to say so.
-        drop(writeln!(self.messages, "{text}"));
-    }
-
-    fn write(&mut self, text: &str) {
-        let written = writeln!(self.data, "{text}");
-        self.note(written);
-    }
-
-    fn flush(&mut self) {
-        let flushed = self.data.flush();
-        self.note(flushed);
-    }
-
-    /// A reader that went away (`| head`) has what it wanted.
-    fn note(&mut self, written: io::Result<()>) {
-        if let Err(error) = written
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
-            self.failed.get_or_insert(error);
-        }
+        self.streams.message(shown(&line.to_string()));
     }
 
     /// Writes out what is left. An error: a part of the result so far could not be written, e.g. to a full disk. What
     /// was planned was then not shown, and must not be done.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        self.name_target();
-        self.flush();
-        match &self.failed {
-            None => Ok(()),
-            Some(error) => Err(Error::failed(Code::Output, "the result cannot be written to stdout")
+        self.streams.finish().map_err(|error| {
+            Error::failed(Code::Output, "the result cannot be written to stdout")
                 .caused_by(error)
-                .hint("make room on the disk that stdout leads to, or choose another place for it")),
-        }
+                .hint("make room on the disk that stdout leads to, or choose another place for it")
+        })
     }
 }
 

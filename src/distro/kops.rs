@@ -27,8 +27,8 @@ pub(super) const DISTRIBUTION: Distribution = Distribution {
         notes: |_| {
             vec![
                 Note::always(
-                    "kOps: with spec.serviceAccountIssuerDiscovery it publishes the documents itself. Then name no bucket here, and let \
-                     the provider fetch them from that issuer.",
+                    "kOps: with spec.serviceAccountIssuerDiscovery it publishes the documents itself. Then make the \
+                     provider's trust in that issuer with its own tools, or leave the setting out and let keyless publish.",
                 ),
                 Note::new("kOps: additionalServiceAccountIssuers is known since 1.28.5."),
             ]

@@ -1,6 +1,8 @@
 //! Clusters whose API servers belong to a provider: it signs as an issuer of its own, whose documents it publishes, and rotates
 //! the key. There is nothing to publish.
 
+use url::Url;
+
 use super::{
     keys::KeyChange,
     registry::{Distribution, IssuerGuide, Managed},
@@ -16,14 +18,15 @@ pub(super) const EKS: Distribution = Distribution {
     },
     issuer: IssuerGuide::Managed(Managed {
         instead: "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
-         Let the provider fetch them from there: name no bucket, and no uploaded keys.",
+         At AWS, use its own IAM roles for service accounts: `eksctl utils associate-iam-oidc-provider`. For another provider, make the \
+         trust in that issuer with the provider's own tools: keyless makes trust only in documents that it publishes.",
         signs_as: |it| {
             let ends = |host: &str, ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
             host(it).is_some_and(|host| {
-                host.starts_with("oidc.eks.") && ends(host, &[".amazonaws.com", ".amazonaws.com.cn"])
+                host.starts_with("oidc.eks.") && ends(&host, &[".amazonaws.com", ".amazonaws.com.cn"])
                     // Of both families of addresses.
                     || host.starts_with("oidc-eks.")
-                        && ends(host, &[".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"])
+                        && ends(&host, &[".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"])
             })
         },
     }),
@@ -38,8 +41,8 @@ pub(super) const GKE: Distribution = Distribution {
     detect: |it| it.has_label_of("cloud.google.com/gke-nodepool"),
     issuer: IssuerGuide::Managed(Managed {
         instead: "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
-         At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, let it fetch the \
-         documents from that issuer: name no bucket, and no uploaded keys.",
+         At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, make the trust in that \
+         issuer with the provider's own tools: keyless makes trust only in documents that it publishes.",
         signs_as: |it| it.starts_with("https://container.googleapis.com/v1/projects/"),
     }),
     keys: KeyChange::Provider,
@@ -52,8 +55,9 @@ pub(super) const AKS: Distribution = Distribution {
     // Other labels of this prefix belong to Azure's cloud provider, which any cluster may use.
     detect: |it| it.has_label_of("kubernetes.azure.com/cluster") && !it.is_made_by_kubeadm(),
     issuer: IssuerGuide::Managed(Managed {
-        instead: "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Let the provider \
-         fetch them from there: name no bucket, and no uploaded keys. Its issuer ends with a slash.",
+        instead: "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Its \
+         issuer ends with a slash. At Azure, use Microsoft Entra Workload ID. For another provider, make the trust in that issuer with \
+         the provider's own tools: keyless makes trust only in documents that it publishes.",
         signs_as: |it| {
             host(it).is_some_and(|host| {
                 host == "oidc.prod-aks.azure.com" || host.ends_with(".oic.prod-aks.azure.com")
@@ -70,7 +74,7 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
     detect: |it| it.has_label_of("node.openshift.io/"),
     issuer: IssuerGuide::Managed(Managed {
         instead: "OpenShift's operators own the flags of the API servers: set spec.serviceAccountIssuer of the object Authentication `cluster`, \
-         or install with `ccoctl`, which publishes the documents itself. Let the provider fetch them from there.",
+         or install with `ccoctl`, which publishes the documents itself and makes the provider's trust.",
         // As every cluster by default; its labels tell.
         signs_as: |_| false,
     }),
@@ -81,6 +85,6 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
 };
 
 /// The host of an issuer.
-fn host(issuer: &str) -> Option<&str> {
-    issuer.strip_prefix("https://")?.split('/').next()
+fn host(issuer: &str) -> Option<String> {
+    Some(Url::parse(issuer).ok()?.host_str()?.to_owned())
 }

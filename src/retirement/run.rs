@@ -127,6 +127,13 @@ impl<'a> Run<'a> {
         self.shelf.as_ref().is_some_and(Shelf::is_empty)
     }
 
+    /// What reads or pushes through the store, is not ready, and was not waited for: it was not ready before either, or never
+    /// ran. By its name, with what its controller says.
+    pub(crate) fn not_waited_for(&self) -> impl Iterator<Item = (&str, &str)> {
+        let unready = self.seen.users.iter().filter(|user| !user.ready && !user.relied);
+        unready.map(|user| (user.name.as_str(), user.says.as_str()))
+    }
+
     /// Goes on until nothing is left to do, or something prevents it.
     pub(crate) async fn go_on(&mut self, hands: &mut dyn Hands) -> Result<Outcome> {
         let mut pause = Pause::default();

@@ -1,9 +1,18 @@
 //! `keyless audit --mode`: what each mode asks for of Secrets, and what it concludes.
 
+use std::{
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::{estate::Estate, world::World};
+use crate::{
+    estate::Estate,
+    world::{Ran, World},
+};
 
 const CANARY: &str = "kanarienvogelkanarienvogelkanarienvogel1";
 const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
@@ -143,16 +152,18 @@ fn metadata_looks_through_annotations() {
 fn lists_begin_before_reviews_end() {
     let world = with_secrets();
     let faults = world.cluster.server(0).faults();
-    faults.always(
-        "POST",
-        "selfsubjectaccessreviews",
-        lab::Fault::Delay(std::time::Duration::from_millis(300)),
-    );
-    let usual = world.run(&["audit"]);
-    let calls = faults.requests();
-    let list = calls.iter().position(|call| call.method == "GET" && call.path.starts_with("/api/v1/secrets"));
-    let review = calls.iter().rposition(|call| call.path.ends_with("selfsubjectaccessreviews"));
-    assert!(list.unwrap() < review.unwrap(), "{calls:?}");
+    let (waits, gate) = lab::Fault::gate();
+    faults.next(1, "POST", "selfsubjectaccessreviews", waits);
+    let audit = world.command(&["audit"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.arrived();
+    let lists = || faults.requests().iter().any(|call| call.path.starts_with("/api/v1/secrets"));
+    let end = Instant::now() + Duration::from_secs(60);
+    while !lists() {
+        assert!(Instant::now() < end, "no list begins: {:?}", faults.requests());
+        thread::sleep(Duration::from_millis(20));
+    }
+    gate.open();
+    let usual = Ran::from(audit.wait_with_output().unwrap());
     assert!(!usual.err.contains("is not known"), "{}", usual.err);
 }
 

@@ -39,13 +39,25 @@ fn doctor_counts_before_and_after_setup() {
         let (mut with_others, mut alone) = (result[part].clone(), estate.run(&[part, "-o", "json"]).json());
         // One run after the other: the second may differ.
         for document in [&mut with_others, &mut alone] {
-            document.pointer_mut("/evidence/startedAt").map(Value::take);
+            forget_times(document);
         }
         for (member, value) in with_others.as_object().unwrap() {
             assert_eq!(value, &alone[member], "{part}: {member}");
         }
     }
     assert_eq!(result["verify"]["checks"].as_array().unwrap().len(), checks(&result, "verify").len());
+}
+
+/// Leaves out when it was run, and when the operator had read by then.
+fn forget_times(document: &mut Value) {
+    match document {
+        Value::Object(members) => members.iter_mut().for_each(|(name, value)| match &**name {
+            "startedAt" | "refreshedAt" => *value = Value::Null,
+            _ => forget_times(value),
+        }),
+        Value::Array(all) => all.iter_mut().for_each(forget_times),
+        _ => {}
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::{
     rfc3339::rfc3339,
 };
 
+/// More names than this are counted, not shown.
+const MOST_SHOWN: usize = 50;
+
 /// What the final message of a run is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Farewell {
@@ -175,6 +178,26 @@ impl Farewell {
     }
 }
 
+/// Names what a run did not wait for: it ends well without it, and proves nothing of it.
+pub(super) fn not_ready<'u>(
+    users: impl Iterator<Item = (&'u str, &'u str)>,
+    again: &str,
+    report: &mut Report<'_>,
+) {
+    let users: Vec<_> = users.collect();
+    if users.is_empty() {
+        return;
+    }
+    report.result("Not ready, and not waited for, as it was not ready before:");
+    for (name, says) in users.iter().take(MOST_SHOWN) {
+        report.result(format_args!("  {name}: {says}"));
+    }
+    if let Some(more) = users.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+        report.result(format_args!("  and {more} more"));
+    }
+    report.result(format_args!("Look at the store and what reads through it: keyless verify{again}"));
+}
+
 /// An error with the run's final message: it takes the place of the message of every other interrupted command.
 pub(super) fn stopped(mut error: Error, words: String) -> Error {
     if matches!(error.kind, Kind::Interrupted(_)) {
@@ -199,15 +222,15 @@ fn unplanned(beyond: &[String], others: &[String], report: &mut Report<'_>) {
 }
 
 fn show(pending: &[Pending], why: &str, report: &mut Report<'_>) {
-    for Pending { name, why: own, at } in pending.iter().take(50) {
+    for Pending { name, why: own, at } in pending.iter().take(MOST_SHOWN) {
         let why = if why.is_empty() { own } else { why };
         match at.map(rfc3339) {
             Some(at) => report.result(format_args!("  {name}: {why}; it runs by itself at about {at}")),
             None => report.result(format_args!("  {name}: {why}")),
         }
     }
-    if pending.len() > 50 {
-        report.result(format_args!("  and {} more", pending.len() - 50));
+    if pending.len() > MOST_SHOWN {
+        report.result(format_args!("  and {} more", pending.len() - MOST_SHOWN));
     }
 }
 

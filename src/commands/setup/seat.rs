@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{members::Member, outcome::Farewell, plan::StorePart, retire::Retirement};
+use super::{
+    members::Member,
+    outcome::{self, Farewell},
+    plan::StorePart,
+    retire::Retirement,
+};
 use crate::{
     cluster::ServiceAccount,
     commands::{Exit, rights::Rights},
@@ -102,7 +107,10 @@ impl Moving<'_> {
         }
         match outcome {
             Outcome::End(end) => {
-                self.farewell.conclude(end, &self.run.state, &self.farewell.words(&self.run), report)
+                let words = self.farewell.words(&self.run);
+                let exit = self.farewell.conclude(end, &self.run.state, &words, report)?;
+                outcome::not_ready(self.run.not_waited_for(), &self.farewell.again, report);
+                Ok(exit)
             }
             Outcome::LeftToFile => {
                 report.result("\nThe new login works. Commit the store's manifest; once it is applied, run setup again: it goes on with the old credential.");

@@ -17,8 +17,8 @@ macro_rules! issuer {
             DistroManaged "distro-managed"
                 "The API servers belong to the provider of the cluster, which publishes the documents itself."
                 causes "The cluster is EKS, GKE, AKS or OpenShift."
-                remedy "Publish nothing: let the provider that is to trust the cluster fetch the documents from the \
-                    cluster's own issuer. The error says where that is.";
+                remedy "Publish nothing. Take the workload identity of the cluster's provider, or make another provider's \
+                    trust in the cluster's own issuer with that provider's tools. The error says where that issuer is.";
             DistroTooOld "distro-too-old"
                 "This version of Kubernetes knows one issuer only."
                 causes "Kubernetes before 1.22."

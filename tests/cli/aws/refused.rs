@@ -365,5 +365,7 @@ fn second_audience_of_store_goes() {
     scene.run(&DRY).ends(1).says("audiences");
     scene.run(&SETUP).ends(0);
     assert_eq!(scene.store()["spec"], ours);
+    // What was not ready before setup is not waited for.
+    scene.until_read();
     scene.run(&["verify"]).ends(0);
 }
