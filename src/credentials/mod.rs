@@ -5,6 +5,7 @@
 
 mod certificate;
 mod class;
+mod decoded;
 mod find;
 mod helm;
 mod holder;
