@@ -11,6 +11,7 @@ mod helm;
 mod holder;
 mod kinds;
 mod layers;
+mod listed;
 mod marks;
 mod object;
 mod output;

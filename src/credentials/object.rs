@@ -8,6 +8,7 @@ use super::{
     decoded::Decoded,
     helm::{self, Release},
     layers::{look_at_pairs, look_into, look_into_json},
+    listed::Listed,
     output::owner_of,
     pair::Pair,
     sightings::Sightings,
@@ -41,7 +42,7 @@ impl Items for Reader<'_> {
         // One object that this program fails at is one that was not seen, and not the end of the audit. What is found in it is added
         // at its end: nothing is half there.
         let taken = caught(|| {
-            let object = serde_json::from_slice::<Value>(json).ok()?;
+            let Listed(object) = serde_json::from_slice(json).ok()?;
             self.sightings.take(&self.resource.kind, &object)
         });
         if taken.is_none() {
