@@ -69,20 +69,21 @@ fn is_telling(name: &str) -> bool {
     let begins = |three: &[u8]| {
         matches!(
             three,
-            b"key"
-                | b"sec"
-                | b"tok"
-                | b"pas"
-                | b"ten"
-                | b"typ"
-                | b"ema"
-                | b"exp"
-                | b"hcl"
-                | b"het"
-                | b"clo"
-                | b"cfa"
-                | b"cfd"
-        ) || three.starts_with(b"id")
+            [b'k', b'e', b'y']
+                | [b's', b'e', b'c']
+                | [b't', b'o', b'k']
+                | [b'p', b'a', b's']
+                | [b't', b'e', b'n']
+                | [b't', b'y', b'p']
+                | [b'e', b'm', b'a']
+                | [b'e', b'x', b'p']
+                | [b'h', b'c', b'l']
+                | [b'h', b'e', b't']
+                | [b'c', b'l', b'o']
+                | [b'c', b'f', b'a']
+                | [b'c', b'f', b'd']
+                | [b'i', b'd', _]
+        )
     };
     name.ends_with("id") || name.as_bytes().windows(3).any(begins)
 }
