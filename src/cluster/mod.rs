@@ -40,7 +40,7 @@ pub(crate) use self::{
     names::{is_label, is_path_segment, is_subdomain},
     observed::{ApiServer, FailedServer, Failure, Observed, Reached},
     outside_tokens::OutsideTokens,
-    wrapped::{base64_of, decoded, decoded_lines, is_of_base64, of_two_bytes, private_keys},
+    wrapped::{Base64, base64_of, decoded, is_of_base64, of_two_bytes, private_keys},
 };
 use self::{
     observed::no_server,

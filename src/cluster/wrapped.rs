@@ -77,32 +77,64 @@ fn in_json(value: &Value, depth: usize, is_it: &mut dyn FnMut(&[u8]) -> bool) ->
 
 /// Base64 of any alphabet, padded or not, of something that is long enough.
 pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() < SHORTEST || !may_be_base64(text) {
-        return None;
-    }
-    of_any_alphabet(text)
+    Base64::of(text).filter(|form| form.is_word()).and_then(|form| form.decoded(text))
 }
 
 /// The same, of a text that may be broken into lines.
 pub(crate) fn decoded_lines(text: &[u8]) -> Option<Vec<u8>> {
-    if !may_be_base64(text) {
-        return None;
-    }
-    let whole = text.split(u8::is_ascii_whitespace).collect::<Vec<_>>().concat();
-    if whole.len() < SHORTEST { None } else { of_any_alphabet(&whole) }
+    Base64::of(text)?.decoded(text)
 }
 
-fn of_any_alphabet(text: &[u8]) -> Option<Vec<u8>> {
-    ENGINES.iter().find_map(|engine| engine.decode(text).ok())
+/// The form of a text that has nothing in it that speaks against base64: no other characters, and one alphabet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base64 {
+    /// The classes of its bytes.
+    seen: u8,
 }
+
+impl Base64 {
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        let mut seen = 0;
+        // The bytes of a block have no branch between them; most texts that are none show it in the first.
+        for block in text.chunks(BLOCK) {
+            seen = block.iter().fold(seen, |seen, byte| seen | CLASSES[usize::from(*byte)]);
+            if seen & OTHER != 0 || seen & (PLAIN | OF_URLS) == PLAIN | OF_URLS {
+                return None;
+            }
+        }
+        Some(Self { seen })
+    }
+
+    /// Whether it is not broken into lines.
+    pub(crate) fn is_word(self) -> bool {
+        self.seen & SPACE == 0
+    }
+
+    /// What the text of this form decodes to, if it is long enough.
+    pub(crate) fn decoded(self, text: &[u8]) -> Option<Vec<u8>> {
+        if text.len() < SHORTEST {
+            return None;
+        }
+        let engine = if self.seen & OF_URLS == 0 { &ENGINES[0] } else { &ENGINES[1] };
+        if self.is_word() {
+            return engine.decode(text).ok();
+        }
+        let whole = text.split(u8::is_ascii_whitespace).collect::<Vec<_>>().concat();
+        if whole.len() < SHORTEST { None } else { engine.decode(&whole).ok() }
+    }
+}
+
+/// Bytes that are looked at before it is asked whether they are base64.
+const BLOCK: usize = 64;
 
 /// What a byte is in base64: in every alphabet, in one of the two, white space between lines, or nothing.
 const EVERY: u8 = 1;
 const PLAIN: u8 = 2;
 const OF_URLS: u8 = 4;
 const SPACE: u8 = 8;
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
+const OTHER: u8 = 16;
+static CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
     let mut byte = 0u8;
     while byte < 128 {
         classes[byte as usize] = match byte {
@@ -110,7 +142,7 @@ const CLASSES: [u8; 256] = {
             b'+' | b'/' => PLAIN,
             b'-' | b'_' => OF_URLS,
             b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' => SPACE,
-            _ => 0,
+            _ => OTHER,
         };
         byte += 1;
     }
@@ -121,17 +153,6 @@ const CLASSES: [u8; 256] = {
 #[inline]
 pub(crate) fn is_of_base64(byte: u8) -> bool {
     CLASSES[usize::from(byte)] & (EVERY | PLAIN | OF_URLS) != 0
-}
-
-/// Whether a text has nothing in it that speaks against base64, in lines or not: no other characters, and one alphabet.
-#[inline]
-fn may_be_base64(text: &[u8]) -> bool {
-    let mut seen = 0;
-    text.iter().all(|byte| {
-        let class = CLASSES[usize::from(*byte)];
-        seen |= class;
-        class != 0 && seen & (PLAIN | OF_URLS) != PLAIN | OF_URLS
-    })
 }
 
 /// UTF-16 with a byte order mark.

@@ -3,24 +3,22 @@
 
 use std::{borrow::Cow, io::Read};
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde_json::{Map, Value};
 
 use super::{
     Finds, Holder, KINDS,
+    decoded::Decoded,
     marks::{Mark, Marks, mark},
-    pair::Pair,
+    pair::{Inner, Pair, of_lines},
+    text::lines,
 };
-use crate::cluster::{decoded, decoded_lines, is_of_base64, of_two_bytes};
+use crate::cluster::{decoded as decoded_word, is_of_base64, of_two_bytes};
 
 /// Layers that are looked into.
 const DEEPEST: usize = 5;
 /// A text that is shorter holds no credential in another form.
 const SHORTEST: usize = 20;
-/// The longest name of a value.
-const LONGEST_NAME: usize = 128;
-/// A longer line is no name with its value.
-const LONGEST_LINE: usize = 64 << 10;
 /// Longer texts are not read as YAML.
 const LONGEST_YAML: usize = 1 << 20;
 /// What a compressed value may come to.
@@ -102,8 +100,8 @@ impl<'a> Part<'a> {
 }
 
 /// Hands a value, and everything within it, to every kind. `false`: something was too large to be looked into.
-pub(super) fn look_into(holder: &Holder, field: &str, value: &[u8], finds: &mut Finds) -> bool {
-    within(holder, field, value, DEEPEST, finds)
+pub(super) fn look_into(holder: &Holder, field: &str, value: &Decoded<'_>, finds: &mut Finds) -> bool {
+    finds.spend(value.bytes.len()) && look_at(holder, field, value, DEEPEST, finds)
 }
 
 /// The same for a value of JSON.
@@ -130,32 +128,37 @@ pub(super) fn look_at_pairs(holder: &Holder, pairs: Vec<Pair<'_>>, finds: &mut F
 
 fn ask(part: &Part<'_>, finds: &mut Finds) {
     // Each value may be encoded, as those of a Secret within something else are: then it is what it decodes to.
-    let inner: Vec<_> = part.pairs.iter().map(|pair| decoded_text(&pair.value)).collect();
+    let inner: Vec<_> = part.pairs.iter().map(decoded_text).collect();
     if inner.iter().all(Option::is_none) {
         return KINDS.iter().for_each(|kind| (kind.find)(part, finds));
     }
     let pairs = part.pairs.iter().zip(inner).map(|(pair, inner)| Pair {
         name: Cow::Borrowed(&pair.name),
-        value: inner.map_or(Cow::Borrowed(&*pair.value), Cow::Owned),
+        value: inner.unwrap_or(Cow::Borrowed(&*pair.value)),
+        inner: Inner::Known(None),
         is_telling: pair.is_telling,
     });
     let part = Part { pairs: pairs.collect(), of_text: false, ..*part };
     KINDS.iter().for_each(|kind| (kind.find)(&part, finds));
 }
 
-/// What a value decodes to, if that is a text.
-fn decoded_text(value: &str) -> Option<String> {
-    let inner = decoded(value.trim().as_bytes()).filter(|inner| may_hold(inner))?;
-    String::from_utf8(inner).ok()
+/// What the value of a pair decodes to, if that is a text.
+fn decoded_text<'p>(pair: &'p Pair<'_>) -> Option<Cow<'p, str>> {
+    match &pair.inner {
+        Inner::Known(inner) => inner.as_deref().map(Cow::Borrowed),
+        Inner::Unknown => {
+            let inner = decoded_word(pair.value.trim().as_bytes()).filter(|inner| may_hold(inner))?;
+            String::from_utf8(inner).ok().map(Cow::Owned)
+        }
+    }
 }
 
 fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut Finds) -> bool {
-    if !finds.spend(value.len()) {
-        return false;
-    }
-    // One byte that is no text does not hide the rest.
-    let lossy = std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
-    let text = lossy.trim_start_matches('\u{feff}').trim();
+    finds.spend(value.len()) && look_at(holder, field, &Decoded::of(value), depth, finds)
+}
+
+fn look_at(holder: &Holder, field: &str, decoded: &Decoded<'_>, depth: usize, finds: &mut Finds) -> bool {
+    let (value, text) = (decoded.bytes, decoded.text());
     let marks = Marks::of(text);
     ask(
         &Part {
@@ -163,14 +166,14 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
             field,
             bytes: value,
             text: Some(text),
-            pairs: lines(text),
+            pairs: of_lines(text),
             of_text: true,
             object: None,
             marks,
         },
         finds,
     );
-    let Some(depth) = depth.checked_sub(1) else { return !is_wrapped(value, text) };
+    let Some(depth) = depth.checked_sub(1) else { return !is_wrapped(decoded) };
     if value.starts_with(GZIP) {
         return match inflated(value, MOST_INFLATED) {
             Inflated::Whole(inner) => within(holder, field, &inner, depth, finds),
@@ -193,8 +196,8 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     {
         return in_json(holder, field, &json, depth, finds);
     }
-    if let Some(inner) = decoded_lines(text.as_bytes()).filter(|inner| may_hold(inner)) {
-        return within(holder, field, &inner, depth, finds);
+    if let Some(inner) = &decoded.inner {
+        return within(holder, field, inner, depth, finds);
     }
     // A longer one is not read as YAML: what only its structure shows is not seen.
     let is_structured = is_structured(text, marks);
@@ -211,17 +214,23 @@ fn within(holder: &Holder, field: &str, value: &[u8], depth: usize, finds: &mut 
     {
         whole &= in_json(holder, field, &json, depth, finds);
     }
-    let long = text.as_bytes().split(|byte| !is_of_base64(*byte)).filter(|word| word.len() >= SHORTEST);
-    for word in long {
+    for word in words_of_base64(text, decoded.is_word()) {
         // `NAME=text`
-        let after = word.iter().position(|byte| *byte == b'=').map_or(&[][..], |at| &word[at + 1..]);
-        for word in [word, after] {
-            if let Some(inner) = decoded(word).filter(|inner| may_hold(inner)) {
-                whole &= within(holder, field, &inner, depth, finds);
-            }
+        let after = memchr(b'=', word).map_or(&[][..], |at| &word[at + 1..]);
+        // The whole text was decoded above.
+        let words = [word, after].into_iter().filter(|word| word.len() < text.len());
+        for inner in words.filter_map(decoded_word).filter(|inner| may_hold(inner)) {
+            whole &= within(holder, field, &inner, depth, finds);
         }
     }
     whole
+}
+
+/// The words of a text that are long enough to be decoded. `is_word`: it is known to be one word.
+fn words_of_base64(text: &str, is_word: bool) -> impl Iterator<Item = &[u8]> {
+    let (whole, rest) = if is_word { (Some(text.as_bytes()), "") } else { (None, text) };
+    let words = whole.into_iter().chain(rest.as_bytes().split(|byte| !is_of_base64(*byte)));
+    words.filter(|word| word.len() >= SHORTEST)
 }
 
 fn in_json(holder: &Holder, field: &str, value: &Value, depth: usize, finds: &mut Finds) -> bool {
@@ -234,7 +243,7 @@ fn in_json(holder: &Holder, field: &str, value: &Value, depth: usize, finds: &mu
             let texts: Vec<_> = items.iter().filter_map(Value::as_str).collect();
             if texts.len() > 1 {
                 let text = texts.join("\n");
-                let (bytes, pairs, marks) = (text.as_bytes(), lines(&text), Marks::of(&text));
+                let (bytes, pairs, marks) = (text.as_bytes(), of_lines(&text), Marks::of(&text));
                 ask(
                     &Part {
                         holder,
@@ -291,26 +300,6 @@ fn name_and_value(item: &Value) -> Option<(&str, &str)> {
     Some((name, item.get("value")?.as_str()?))
 }
 
-/// `NAME=value`, `name: value`, `--name=value`, `"name": "value",`.
-fn lines(text: &str) -> Vec<Pair<'_>> {
-    text.lines()
-        .filter(|line| line.len() <= LONGEST_LINE)
-        .filter_map(of_line)
-        .map(|(name, value)| Pair::new(name, value))
-        .collect()
-}
-
-fn of_line(line: &str) -> Option<(&str, &str)> {
-    const AROUND: &[char] = &['"', '\'', ',', ' ', '\t', '-', '{', '}', ';'];
-    let line = line.trim();
-    let line = line.strip_prefix("export ").unwrap_or(line);
-    let at = line.find(['=', ':'])?;
-    let (name, value) = (line[..at].trim_matches(AROUND), line[at + 1..].trim());
-    let value = value.trim_end_matches([',', ';', '}']).trim().trim_matches(['"', '\'']);
-    let fits = !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_whitespace);
-    (fits && !value.is_empty()).then_some((name, value))
-}
-
 /// Whether a YAML text may hold a credential that only its structure tells. What is quoted or folded in it is decoded, too.
 fn is_structured(text: &str, marks: Marks) -> bool {
     const MEMBERS: [Mark; 6] = [
@@ -323,7 +312,7 @@ fn is_structured(text: &str, marks: Marks) -> bool {
     ];
     let is_block = |line: &str| [": |", ": >", ": |-", ": >-"].iter().any(|end| line.ends_with(end));
     marks.has(const { mark(":") })
-        && (marks.has_any(&MEMBERS) || text.lines().any(|line| is_block(line.trim_end())))
+        && (marks.has_any(&MEMBERS) || lines(text).any(|line| is_block(line.trim_end())))
 }
 
 /// Whether decoded bytes are anything: text, or a file that is known to be one.
@@ -338,10 +327,10 @@ pub(super) fn may_hold(bytes: &[u8]) -> bool {
 }
 
 /// Whether a value that may not be looked into any deeper has something within it.
-fn is_wrapped(value: &[u8], text: &str) -> bool {
-    value.starts_with(GZIP)
-        || PACKED.iter().any(|magic| value.starts_with(magic))
-        || decoded_lines(text.as_bytes()).is_some_and(|inner| may_hold(&inner))
+fn is_wrapped(value: &Decoded<'_>) -> bool {
+    value.inner.is_some()
+        || value.bytes.starts_with(GZIP)
+        || PACKED.iter().any(|magic| value.bytes.starts_with(magic))
 }
 
 /// With the one method of compression that there is (RFC 1952 §2.3.1): two bytes alone begin a random password now and then.

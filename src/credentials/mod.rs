@@ -5,11 +5,13 @@
 
 mod certificate;
 mod class;
+mod decoded;
 mod find;
 mod helm;
 mod holder;
 mod kinds;
 mod layers;
+mod listed;
 mod marks;
 mod object;
 mod output;

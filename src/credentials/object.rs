@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Find, Finds, Halves, Holder, Who,
+    decoded::Decoded,
     helm::{self, Release},
     layers::{look_at_pairs, look_into, look_into_json},
+    listed::Listed,
     output::owner_of,
     pair::Pair,
     sightings::Sightings,
@@ -40,7 +42,7 @@ impl Items for Reader<'_> {
         // One object that this program fails at is one that was not seen, and not the end of the audit. What is found in it is added
         // at its end: nothing is half there.
         let taken = caught(|| {
-            let object = serde_json::from_slice::<Value>(json).ok()?;
+            let Listed(object) = serde_json::from_slice(json).ok()?;
             self.sightings.take(&self.resource.kind, &object)
         });
         if taken.is_none() {
@@ -93,29 +95,31 @@ fn of_values(holder: &Holder, object: &Value, finds: &mut Finds) -> Option<bool>
         }
         values.retain(|(name, _)| *name != helm::VALUE);
     }
-    for (name, value) in &values {
-        finds.begin(&format!("data.{name}"));
-        whole &= look_into(holder, name, value, finds);
-    }
-    finds.begin("data");
-    let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
-    let pairs = texts.map(|(name, value)| Pair::new(name, String::from_utf8_lossy(value))).collect();
-    look_at_pairs(holder, pairs, finds);
+    whole &= of_all(holder, values.iter().map(|(name, value)| (*name, value.as_slice())), finds);
     whole &= of_annotations(holder, object, "", finds);
     Some(whole)
 }
 
-/// What tells the secret half of the credential that calls itself by this name in these values.
-pub(crate) fn halves_of(name: &str, values: &[(&str, &[u8])]) -> Halves {
-    let (holder, mut finds) = (Holder::default(), Finds::default());
-    for (field, value) in values {
-        finds.begin(&format!("data.{field}"));
-        look_into(&holder, field, value, &mut finds);
+/// Values that lie together: each by itself, and as pairs.
+fn of_all<'v>(holder: &Holder, values: impl Iterator<Item = (&'v str, &'v [u8])>, finds: &mut Finds) -> bool {
+    let (mut whole, mut pairs) = (true, Vec::new());
+    for (name, value) in values {
+        finds.begin(&format!("data.{name}"));
+        let value = Decoded::of(value);
+        whole &= look_into(holder, name, &value, finds);
+        if value.bytes.len() <= LONGEST_OF_PAIR {
+            pairs.push(Pair::of_value(name, value));
+        }
     }
     finds.begin("data");
-    let texts = values.iter().filter(|(_, value)| value.len() <= LONGEST_OF_PAIR);
-    let pairs = texts.map(|(name, value)| Pair::new(name, String::from_utf8_lossy(value))).collect();
-    look_at_pairs(&holder, pairs, &mut finds);
+    look_at_pairs(holder, pairs, finds);
+    whole
+}
+
+/// What tells the secret half of the credential that calls itself by this name in these values.
+pub(crate) fn halves_of(name: &str, values: &[(&str, &[u8])]) -> Halves {
+    let mut finds = Finds::default();
+    of_all(&Holder::default(), values.iter().copied(), &mut finds);
     let is_it = |find: &Find| matches!(&find.who, Who::Named(it) if it == name);
     finds.ended().into_iter().filter(is_it).flat_map(|find| find.halves).collect()
 }
@@ -132,7 +136,7 @@ fn of_release(holder: &Holder, release: &helm::Unpacked, finds: &mut Finds) -> b
     }
     for (at, text) in &release.texts {
         finds.begin(&format!("{} {at}", release.name));
-        whole &= look_into(holder, "", text.as_bytes(), finds);
+        whole &= look_into(holder, "", &Decoded::of(text.as_bytes()), finds);
     }
     whole
 }
@@ -168,7 +172,7 @@ pub(super) fn of_annotations(holder: &Holder, object: &Value, at: &str, finds: &
             }
             _ => {
                 finds.begin(&at);
-                whole &= look_into(holder, name, text.as_bytes(), finds);
+                whole &= look_into(holder, name, &Decoded::of(text.as_bytes()), finds);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 /// Fewer different characters are no credential: `xxxxxxxx`, `00000000-0000-…`.
 const FEWEST: usize = 6;
@@ -61,6 +61,17 @@ pub(super) fn is_uuid(text: &str) -> bool {
             .iter()
             .zip(lengths)
             .all(|(part, length)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The lines of a text, without their ends.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(at) = memchr(b'\n', text.as_bytes()) else { return rest.take() };
+        rest = Some(&text[at + 1..]);
+        Some(text[..at].strip_suffix('\r').unwrap_or(&text[..at]))
+    })
 }
 
 /// The words of a text, made of letters, digits and these.

@@ -25,6 +25,9 @@ SECRETS = [10_000, 100_000]
 SECRETS_CPU_SECONDS = 2
 # Peak memory with ten times as many.
 FLAT = 1.2
+# Secrets that are releases of Helm: a gigabyte once they are unpacked. It takes long, and is measured once.
+RELEASES = 1_000
+RELEASES_CPU_SECONDS = 6
 
 
 def rows(keyless, meter, runs):
@@ -67,6 +70,12 @@ def of_secrets(keyless, meter, runs):
         Row(f"audit of {few:,} Secrets: CPU", cpu[few], "s", 2),
         Row("  peak memory", peak[few], "MiB", 1),
     ]
+    (of_releases,) = one_cluster(keyless, meter, 1, 0, RELEASES, RELEASES)
+    found += [
+        Row(f"audit of {RELEASES:,} releases of Helm: CPU", [of_releases["cpu"]], "s", 2, at_most=RELEASES_CPU_SECONDS),
+        Row(f"  how many times that of {many:,} Secrets", [of_releases["cpu"] / statistics.median(cpu[many])], "×", 1),
+        Row("  peak memory", [of_releases["peak"] / 1024], "MiB", 1, at_most=PEAK_MIB),
+    ]
     if kubectl := shutil.which("kubectl"):
         with cluster(0, few) as environment:
             output = os.path.join(environment["HOME"], "output")
@@ -86,10 +95,11 @@ def of_secrets(keyless, meter, runs):
     ]
 
 
-def one_cluster(keyless, meter, runs, size, secrets=0):
+def one_cluster(keyless, meter, runs, size, secrets=0, releases=0):
     stores, deployments = (1, 1) if secrets else (STORES, DEPLOYMENTS)
     name = f"{secrets:,} Secrets" if secrets else f"{size:,} ExternalSecrets"
-    with cluster(size, secrets, stores, deployments) as environment:
+    name += f", {releases:,} of them releases of Helm" if releases else ""
+    with cluster(size, secrets, stores, deployments, releases) as environment:
         order = {"command": [keyless, "audit"], "environment": environment}
         order["output"] = os.path.join(environment["HOME"], "output")
         found = []
@@ -108,10 +118,10 @@ def one_cluster(keyless, meter, runs, size, secrets=0):
 
 
 @contextlib.contextmanager
-def cluster(size, secrets, stores=1, deployments=1):
+def cluster(size, secrets, stores=1, deployments=1, releases=0):
     """An API server with so many objects; the environment of those who ask it."""
     with tempfile.TemporaryDirectory() as folder:
-        numbers = [str(number) for number in (size, stores, deployments, 0, secrets)]
+        numbers = [str(number) for number in (size, stores, deployments, 0, secrets, releases)]
         command = [os.environ["BENCH_AUDIT"], folder, *numbers]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:

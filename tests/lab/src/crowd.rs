@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::ca::Ca;
+use crate::crowd_releases::release;
 use crate::crowd_secrets::secret;
 use crate::wire::{Faults, Handler, Reply, Request, Server};
 
@@ -26,6 +27,8 @@ pub struct CrowdSize {
     pub pods: usize,
     /// Secrets, none of which holds a long-lived credential of a known kind; about 4 KB each
     pub secrets: usize,
+    /// How many of the Secrets are releases of Helm, a megabyte each once unpacked; they come first
+    pub releases: usize,
 }
 
 /// A cluster that External Secrets Operator serves, for measuring how a program reads it.
@@ -147,6 +150,7 @@ impl Site {
         }
         // As text, so that nothing but the items of this page is held.
         let items = (from..to).map(|number| match plural {
+            "secrets" if number < self.0.releases => release(number),
             "secrets" => secret(number),
             "externalsecrets" => external_secret(number, number % self.0.stores.max(1)).to_string(),
             "secretstores" => store(number).to_string(),

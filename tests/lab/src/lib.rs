@@ -32,6 +32,7 @@ mod clock;
 mod cluster;
 mod crc32c;
 mod crowd;
+mod crowd_releases;
 mod crowd_secrets;
 mod der;
 mod entra;
