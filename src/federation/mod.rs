@@ -16,6 +16,8 @@ pub(crate) mod gcp;
 mod holding;
 mod issuer;
 mod judged;
+mod key_role;
+pub(crate) mod lacks;
 mod logins;
 mod own_issuer;
 mod property;
@@ -31,7 +33,7 @@ mod workload;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Display},
+    fmt::Display,
 };
 
 use async_trait::async_trait;
@@ -41,6 +43,8 @@ pub(crate) use self::{
     documents::{Documents, PublisherLogin, Publishes},
     holding::Holding,
     issuer::TrustedIssuer,
+    key_role::KeyRole,
+    lacks::Lack,
     logins::{Login, Logins},
     own_issuer::{OwnIssuer, Setting as IssuerSetting},
     provider::{Configured, CredentialFile, Known, Provider, Purpose, Section, Source},
@@ -186,6 +190,8 @@ pub(crate) struct Plan<'p> {
     pub(crate) refused: Vec<(ServiceAccount, Error)>,
     /// What is not known, or stays although nothing wanted it to.
     pub(crate) notes: Vec<Warning>,
+    /// What the login is known to lack for these changes.
+    pub(crate) lacking: Vec<Lack>,
 }
 
 /// One part of the way back.
@@ -315,36 +321,6 @@ pub(crate) struct Trust {
     pub(crate) former: Vec<String>,
     /// Whose tokens, each ServiceAccount once.
     pub(crate) workloads: Vec<Workload>,
-}
-
-/// What a key of the cluster is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyRole {
-    /// An API server signs with it.
-    Signing,
-    /// Tokens that it signed may still live.
-    Served,
-    /// Given before any API server signs with it.
-    Staged,
-    /// No API server serves it any more: tokens that it signed may still live.
-    Former,
-}
-
-impl KeyRole {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Signing => "signs now",
-            Self::Served => "served, does not sign now",
-            Self::Staged => "staged",
-            Self::Former => "former, kept until its tokens have expired",
-        }
-    }
-}
-
-impl Display for KeyRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl Trust {

@@ -8,6 +8,7 @@
 
 mod api;
 mod condition;
+mod held;
 mod operation;
 mod policy;
 mod refusal;
@@ -22,7 +23,7 @@ pub(crate) use self::{
     operation::Doing,
     policy::{Policy, Target},
     refusal::{Outcome, Refusal},
-    rights::needs,
+    rights::{needs, role as role_of},
     tokens::{TOKEN_VARIABLE, Tokens, log_in},
 };
 

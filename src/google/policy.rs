@@ -60,6 +60,11 @@ impl Target {
         }
     }
 
+    /// What [`Api::held`] takes. A bucket is asked in another form.
+    pub(crate) fn url(&self) -> Option<&str> {
+        (self.kind != Kind::Bucket).then_some(self.url.as_str())
+    }
+
     /// `base` is IAM's. The project is the one in the address, where it has one.
     pub(crate) fn service_account(base: &str, email: &str) -> Self {
         let project = email

@@ -30,7 +30,7 @@ const ROLES: [(&str, &str); 25] = [
 ];
 
 /// A predefined role that has this permission, if the program ever asks for it.
-fn role(permission: &str) -> Option<&'static str> {
+pub(crate) fn role(permission: &str) -> Option<&'static str> {
     let matches = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => permission.starts_with(start),
         None => permission == pattern,

@@ -37,6 +37,7 @@ mod explain;
 mod given_keys;
 mod given_providers;
 mod google;
+mod google_lacks;
 mod google_refused;
 mod google_rights;
 mod grants;

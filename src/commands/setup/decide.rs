@@ -57,7 +57,7 @@ pub(super) async fn decide<'p>(
     let (documents, changes, presents) =
         futures::join!(documents, it.provider.plan_each(trust), try_join_all(presents));
     let (documents, planned, presents) = (documents?, changes?, presents?);
-    let federation::Plan { changes, impossible, own, refused, notes } = planned;
+    let federation::Plan { changes, impossible, own, refused, notes, lacking } = planned;
     let mut stores: Vec<StorePart> = Vec::new();
     for (member, present) in members.iter_mut().zip(presents) {
         let mut objects = secret_store::plan(&member.want(), &present.have())?;
@@ -127,6 +127,7 @@ pub(super) async fn decide<'p>(
         changes,
         of_workloads,
         notes,
+        lacking,
         stores,
         later,
         signs_otherwise,

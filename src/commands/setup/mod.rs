@@ -288,11 +288,13 @@ pub(crate) async fn run(
     }
     let summary = Line::marked(Tone::Title, format_args!("\n{}", whole.summary()));
     if shows_only {
+        plan.tell_lacking(report);
         report.result(summary);
         let exit = worst([Exit::Found, of_keys(documents.as_ref(), &kept, report)]);
         return Ok(ended(shown, with_left(exit, left, report), report));
     }
     report.line(summary);
+    plan.refuse_lacking()?;
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }

@@ -8,8 +8,8 @@ use super::{members::NotMoved, retire::Retirement};
 use crate::{
     cluster::ServiceAccount,
     commands::{objects, rights::Rights},
-    error::Code,
-    federation::{Change, KeyRole, Trust, TrustedIssuer},
+    error::{Code, Error, Result},
+    federation::{Change, KeyRole, Lack, Trust, TrustedIssuer, lacks},
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
     publication::{Kept, Publication, PublicationPlan},
@@ -37,6 +37,8 @@ pub(super) struct Plan<'p> {
     pub(super) of_workloads: Vec<(ServiceAccount, Change<'p>)>,
     /// What the provider has that stays, or that is not known.
     pub(super) notes: Vec<Warning>,
+    /// What the login at the provider is known to lack.
+    pub(super) lacking: Vec<Lack>,
     /// Those that lock the store out as long as the API servers sign as another issuer.
     pub(super) later: Vec<Change<'p>>,
     pub(super) stores: Vec<StorePart>,
@@ -197,6 +199,27 @@ impl StorePart {
 }
 
 impl Plan<'_> {
+    /// All that the login at the provider is known to lack for this run. What one of several stores takes alone does not hold
+    /// up the others.
+    fn lacks(&self) -> Option<Error> {
+        let own = self.of_workloads.iter().filter(|_| !self.are_several).map(|(_, change)| change);
+        let steps = self.changes.iter().chain(own).map(|change| change.step.name.as_str());
+        lacks::refusal(&self.lacking, &self.provider, steps)
+    }
+
+    /// Before anything is done.
+    pub(super) fn refuse_lacking(&self) -> Result<()> {
+        self.lacks().map_or(Ok(()), |error| Err(error.hint("nothing was changed")))
+    }
+
+    /// Where nothing is to be done: who applies the plan may have another login.
+    pub(super) fn tell_lacking(&self, report: &mut Report<'_>) {
+        if let Some(error) = self.lacks() {
+            let message = format!("{}: {}", error.message, error.causes.join("; "));
+            report.warning(&Warning::new(error.code, message));
+        }
+    }
+
     /// The ledger is written with the keys, not by itself: the publisher keeps it.
     pub(super) fn keep(&mut self, kept: &mut Kept, trust: &Trust) {
         self.ledger = kept.step().filter(|_| self.changes.iter().any(|change| change.step.is_pending()));

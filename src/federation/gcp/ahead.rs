@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::state::{Holder, Provider};
+use super::{
+    lacking::Held,
+    state::{Holder, Provider},
+};
 use crate::{
     federation::ahead::Answers,
     google::{Outcome, Policy},
@@ -16,6 +19,8 @@ pub(super) struct Ahead {
     pub(super) pool: Answers<(), Outcome<Value>>,
     pub(super) providers: Answers<(), Outcome<Vec<Provider>>>,
     pub(super) policies: Answers<Holder, Outcome<Policy>>,
+    /// What the login may do in the project.
+    pub(super) held: Answers<(), Held>,
 }
 
 impl Ahead {
@@ -26,5 +31,6 @@ impl Ahead {
         self.pool.forget();
         self.providers.forget();
         self.policies.forget();
+        self.held.forget();
     }
 }

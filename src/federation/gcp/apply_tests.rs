@@ -379,7 +379,7 @@ async fn no_call_too_many() {
     let changes = changes.unwrap().changes;
     login.unwrap();
     let looked = far.google.faults().requests().len();
-    assert_eq!(looked, 4 + 1 + 30, "project, services, pool, providers; the policies of project and secrets");
+    assert_eq!(looked, 5 + 1 + 30, "project, services, pool, providers, rights; all the policies");
     for change in &changes {
         change.run(&mut |_| {}).await.unwrap();
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::{Gcp, names::check_subject, observe, plan, roles::roles, state::Holder};
+use super::{Gcp, lacking, names::check_subject, observe, plan, roles::roles, state::Holder};
 use crate::{
     error::Result,
     federation::{Plan, Right, Trust, Workload},
@@ -20,7 +20,9 @@ pub(super) async fn plan<'p>(gcp: &'p Gcp, want: &Trust) -> Result<Plan<'p>> {
         return Ok(plan);
     }
     plan::check(&want, &gcp.settings)?;
-    let (state, denied) = gcp.observe(&want, false).await?;
+    let (observed, on_project) =
+        futures::join!(gcp.observe(&want, false), gcp.ahead.held.take_or(&(), lacking::ask_project(gcp)));
+    let (state, denied) = observed?;
     leave_out(&mut want, &mut plan, |workload| {
         let mut rights = workload.rights.iter().chain(&workload.revoked).filter_map(Right::secret);
         rights.find_map(|secret| Some(denied.iter().find(|(name, _)| name == secret)?.1.clone()))
@@ -29,6 +31,7 @@ pub(super) async fn plan<'p>(gcp: &'p Gcp, want: &Trust) -> Result<Plan<'p>> {
         return Ok(plan);
     }
     let planned = plan::plan(&want, &gcp.settings, &state)?;
+    plan.lacking = lacking::of(gcp, &state, &planned.changes, on_project).await;
     plan.changes = planned.changes.into_iter().map(|change| change.map(|step| gcp.act(step))).collect();
     (plan.impossible, plan.own) = (planned.impossible, planned.own);
     gcp.plan_former(&want, &state, &mut plan).await?;

@@ -28,6 +28,7 @@ mod gcloud_tests;
 #[cfg(test)]
 mod grant_tests;
 mod key;
+mod lacking;
 mod mark;
 mod names;
 mod observe;

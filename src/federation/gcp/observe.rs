@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{
-    Gcp, Grant,
+    Gcp, Grant, lacking,
     names::{Number, Project},
     state::{Holder, Pool, Provider, Seen, Services, State},
 };
@@ -103,7 +103,12 @@ pub(super) async fn ahead(gcp: &Gcp, named: &BTreeSet<&Right>) {
         .into_iter()
         .map(|holder| async move { gcp.ahead.policies.see_or(&holder, ask_policy(gcp, &holder)).await });
     let policies = stream::iter(policies).buffered(AT_ONCE).collect::<Vec<_>>();
-    let _answers = futures::join!(project(gcp), gcp.ahead.providers.see_or(&(), providers(gcp)), policies);
+    let _answers = futures::join!(
+        project(gcp),
+        gcp.ahead.providers.see_or(&(), providers(gcp)),
+        gcp.ahead.held.see_or(&(), lacking::ask_project(gcp)),
+        policies
+    );
 }
 
 /// Whose policies matter, but for a bucket's.

@@ -65,7 +65,9 @@ impl Far {
     /// Methods of the calls that were made, reads left out.
     pub(super) fn writes(&self) -> Vec<String> {
         let calls = self.google.faults().requests();
-        let writes = calls.iter().filter(|call| call.method != "GET" && !call.path.contains(":getIamPolicy"));
+        let reads = [":getIamPolicy", ":testIamPermissions"];
+        let is_read = |path: &str| reads.iter().any(|verb| path.contains(verb));
+        let writes = calls.iter().filter(|call| call.method != "GET" && !is_read(&call.path));
         writes.map(|call| format!("{} {}", call.method, call.path)).collect()
     }
 }

@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 use super::{
     Planned, Settings, Step, held, mark,
     observe::{Engine, Observed},
-    obstacle, wanted,
+    obstacle, refusal, wanted,
     workloads::lets_in,
 };
 use crate::{
     error::{Code, Error, Result},
     federation::{
-        Naming, RightKind, Trust, Workload,
+        Lack, Naming, RightKind, Trust, Workload,
         resource::{change, leave},
     },
     oidc::keys_from_pem,
@@ -305,6 +305,36 @@ pub(super) fn role_object(settings: &Settings) -> String {
     format!("role {} of auth/{}", settings.role, settings.mount)
 }
 
+/// The capabilities of a step that the server says this token lacks.
+fn lacked(settings: &Settings, observed: &Observed, act: &Step) -> Vec<&'static str> {
+    let (path, takes) = (wanted::path_of(settings, act), wanted::capabilities_of(act));
+    let Some(has) = observed.capabilities.get(&path) else { return Vec::new() };
+    // Which of `create` and `update` is asked for, the server decides by what is there.
+    let writes = ["create", "update"];
+    let gives = |has: &str, one: &str| has == one || (writes.contains(&one) && writes.contains(&has));
+    let lacks = |one: &&&str| !has.iter().any(|has| has == "root" || gives(has, one));
+    takes.iter().filter(lacks).copied().collect()
+}
+
+/// What the token lacks for these changes, with what grants it.
+pub(super) fn lacking(settings: &Settings, observed: &Observed, changes: &[Planned]) -> Vec<Lack> {
+    let lack = |change: &Planned| {
+        let act = change.act.as_ref()?;
+        let (path, lacks) = (wanted::path_of(settings, act), lacked(settings, observed, act));
+        (!lacks.is_empty()).then(|| Lack {
+            step: change.step.name.clone(),
+            lacks: format!("{} on {path}", lacks.join(", ")),
+            code: Code::VaultForbidden,
+            hints: vec![
+                refusal::needed_on(settings, &path, &lacks.join(", ")),
+                refusal::whole_policy(settings),
+            ],
+            commands: Vec::new(),
+        })
+    };
+    changes.iter().filter_map(lack).collect()
+}
+
 /// One after the other, the first one after `before`. Returns the last one that changes something. Each names the
 /// capabilities that it takes, and those that the token lacks: reported before anything is done.
 pub(super) fn in_turn(
@@ -317,15 +347,9 @@ pub(super) fn in_turn(
         let Some(act) = &change.act else { continue };
         let (path, takes) = (wanted::path_of(settings, act), wanted::capabilities_of(act));
         let mut needs = format!("{} on {path}", takes.join(", "));
-        // Which of `create` and `update` is asked for, the server decides by what is there.
-        let writes = ["create", "update"];
-        let gives = |has: &str, one: &str| has == one || (writes.contains(&one) && writes.contains(&has));
-        if let Some(has) = observed.capabilities.get(&path) {
-            let lacks = |one: &&&str| !has.iter().any(|has| has == "root" || gives(has, one));
-            let lacks: Vec<_> = takes.iter().filter(lacks).copied().collect();
-            if !lacks.is_empty() {
-                needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
-            }
+        let lacks = lacked(settings, observed, act);
+        if !lacks.is_empty() {
+            needs.push_str(&format!("; this token lacks {}", lacks.join(", ")));
         }
         change.step.requires = vec![needs];
         change.step.depends_on = before.replace(change.step.name.clone()).into_iter().collect();

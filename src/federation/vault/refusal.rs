@@ -95,8 +95,21 @@ fn forbidden(asked: &Asked<'_>, reply: &str) -> Error {
         Method::GET => "read",
         _ => "create and update",
     };
+    asked
+        .refused(Code::VaultForbidden, "does not allow", reply)
+        .hint(needed_on(settings, path, capability))
+        .hint(whole_policy(settings))
+}
+
+/// `otherwise`: of a path that keyless asks for no more of.
+pub(super) fn needed_on(settings: &Settings, path: &str, otherwise: &str) -> String {
     let known = wanted::rights(settings).into_iter().find(|(of, _)| of == path);
-    let needs = known.map_or_else(|| capability.to_owned(), |(_, capabilities)| capabilities.join(", "));
+    let needs = known.map_or_else(|| otherwise.to_owned(), |(_, capabilities)| capabilities.join(", "));
+    format!("the token needs on {path}: {needs}")
+}
+
+/// What grants all that keyless asks for.
+pub(super) fn whole_policy(settings: &Settings) -> String {
     let policy: Vec<_> = wanted::rights(settings)
         .into_iter()
         .map(|(path, capabilities)| {
@@ -111,10 +124,7 @@ fn forbidden(asked: &Asked<'_>, reply: &str) -> Error {
         }
         None => String::new(),
     };
-    asked
-        .refused(Code::VaultForbidden, "does not allow", reply)
-        .hint(format!("the token needs on {path}: {needs}"))
-        .hint(format!("a policy with all that keyless asks for{place}:\n{}", policy.join("\n")))
+    format!("a policy with all that keyless asks for{place}:\n{}", policy.join("\n"))
 }
 
 /// Where a write should have gone there is nothing.

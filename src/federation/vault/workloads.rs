@@ -142,6 +142,7 @@ impl Vault {
         // None of them waits for another one.
         let before = changes.iter().rfind(|change| change.is_pending());
         let before = before.map(|change| change.step.name.clone());
+        plan.lacking = plan::lacking(&self.settings, &shared, &changes);
         plan.changes.extend(changes.into_iter().map(|change| change.map(|step| self.act(step))));
         for (workload, (vault, observed)) in want.workloads.iter().zip(each) {
             let observed = match observed {
@@ -156,6 +157,7 @@ impl Vault {
             match plan::plan_workload(&vault.settings, want, workload, &observed, before.clone()) {
                 Ok(changes) => {
                     let names = changes.iter().map(|change| change.step.name.clone());
+                    plan.lacking.extend(plan::lacking(&vault.settings, &observed, &changes));
                     plan.own.extend(names.map(|name| (name, workload.account.clone())));
                     plan.changes.extend(changes.into_iter().map(|change| change.map(|step| vault.act(step))));
                 }

@@ -43,10 +43,11 @@ pub(crate) const POLLS: u32 = LOOKS as u32 - 1;
 pub(crate) const TRIPS_OF_CONNECTING: usize = 2;
 const PLAN: (&str, &str) = (READS, "the whole plan is shown and agreed to before the first write");
 
-const TABLE: [Row; 24] = [
+const TABLE: [Row; 25] = [
     read("look which services are enabled", ("serviceusage", "GET", "/services:batchGet")),
     read("look at the project", ("cloudresourcemanager", "GET", "/projects/")),
     read("look at the project's policy", ("cloudresourcemanager", "POST", ":getIamPolicy")),
+    read("ask what the login may do in the project", ("cloudresourcemanager", "POST", ":testIamPermissions")),
     read("look at the secret's policy", ("secretmanager", "GET", ":getIamPolicy")),
     Row {
         name: "enable the services",

@@ -145,6 +145,36 @@ fn missing_permission_names_capability_and_policy() {
     assert_eq!(scene.estate.key_disabled(), Some(true));
 }
 
+/// All that the token lacks is in one answer, and nothing is written first.
+#[test]
+fn all_missing_capabilities_are_named() {
+    let scene = Scene::new();
+    let paths = ["sys/auth", "sys/auth/keyless", "auth/keyless/config", "auth/keyless/role/external-secrets"];
+    let rules = paths.into_iter().chain(["sys/policies/acl/keyless-external-secrets"]);
+    let text: String =
+        rules.map(|path| format!("path \"{path}\" {{ capabilities = [\"read\"] }}\n")).collect();
+    scene.vault.put_policy("admin", &text);
+    let token = scene.vault.token(&["admin"]);
+    let lacks = [
+        "it lacks create, update, sudo on sys/auth/keyless",
+        "it lacks create, update on auth/keyless/config",
+        "it lacks create, update on sys/policies/acl/keyless-external-secrets",
+        "it lacks create, update on auth/keyless/role/external-secrets",
+        "nothing was changed",
+    ];
+    let ran = scene.setup_as(&token).fails(3, "vault-forbidden", &lacks).snapshot("error-vault-lacks-all");
+    let calls = scene.vault.faults().requests();
+    let writes = calls.iter().filter(|it| it.method != "GET" && !it.path.ends_with("capabilities-self"));
+    assert_eq!(writes.count(), 0, "{calls:?}");
+    assert_eq!((scene.vault.description("keyless"), scene.vault.policy(POLICY)), (None, None));
+    scene.old_path_is_untouched();
+    // The policy that it prints grants all of it.
+    let rules = ran.err.lines().map(str::trim).filter(|line| line.starts_with("path \""));
+    scene.vault.put_policy("admin", &rules.collect::<Vec<_>>().join("\n"));
+    scene.setup_as(&token).ends(0);
+    assert_eq!(scene.estate.key_disabled(), Some(true));
+}
+
 #[test]
 fn foreign_vault_objects_are_left_alone() {
     let scene = Scene::new();

@@ -61,6 +61,10 @@ pub(crate) fn api(asked: &Asked<'_>, state: &mut State) -> Result<Value> {
             existing(email, state)?;
             state.set_policy(&account_name(email), &asked.body)
         }
+        ("POST", [_], "testIamPermissions") => {
+            existing(email, state)?;
+            Ok(state.tested(&asked.who, &asked.body, &account_name(email)))
+        }
         ("POST", [_], "disable" | "enable") => {
             need(state, &format!("iam.serviceAccounts.{verb}"))?;
             existing(email, state)?.disabled = verb == "disable";

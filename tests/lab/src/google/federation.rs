@@ -157,6 +157,10 @@ fn list(asked: &Asked<'_>, state: &State, kind: Kind, name: &str) -> Result<Valu
 /// Get, patch, delete, undelete
 fn one(asked: &Asked<'_>, state: &mut State, kind: Kind, name: &str) -> Result<Value> {
     let what = match (asked.method, asked.verb.as_str()) {
+        ("POST", "testIamPermissions") if kind == Kind::Pool => {
+            find(state, name)?;
+            return Ok(state.tested(&asked.who, &asked.body, name));
+        }
         ("GET", "") => "get",
         ("PATCH", "") => "update",
         ("DELETE", "") => "delete",

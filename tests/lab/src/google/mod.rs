@@ -59,7 +59,8 @@ pub const PROJECT_NUMBER: &str = "123456789012";
 /// - the token service: form and JSON; the provider's documents over https or its uploaded keys;
 ///   signature, `kid`, issuer, audience, times, mapping, condition, 127 bytes; its error texts
 /// - Secret Manager: global secrets, and regional ones at the endpoint of their location; versions and their states,
-///   filters on `name`, `labels.KEY` and `state`, pages, `testIamPermissions`
+///   filters on `name`, `labels.KEY` and `state`, pages
+/// - `testIamPermissions` of the project, of pools, service accounts and secrets: what requests there would be allowed
 /// - policies: version 3, etags with 409 `ABORTED`, conditions hidden from readers of version 1,
 ///   unknown roles and absent service accounts refused, members that match nothing accepted; they
 ///   are enforced, on the resource and on the project, after a delay that can be set

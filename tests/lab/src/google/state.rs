@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::accounts::Account;
 use super::callers::{Caller, Who};
@@ -92,6 +92,14 @@ impl State {
             self.needed.borrow_mut().insert(permission.to_owned());
         }
         if self.may(who, permission, resource) { Ok(()) } else { Err(GoogleError::denied(permission, shown)) }
+    }
+
+    /// `testIamPermissions`: those of the named permissions that a caller has. That takes no permission.
+    pub(crate) fn tested(&self, who: &Who, body: &Value, resource: &str) -> Value {
+        let wanted = body["permissions"].as_array().cloned().unwrap_or_default();
+        let has = |it: &Value| it.as_str().is_some_and(|it| self.may(who, it, resource));
+        let held: Vec<Value> = wanted.into_iter().filter(has).collect();
+        if held.is_empty() { json!({}) } else { json!({"permissions": held}) }
     }
 
     /// Whether a caller has this permission on the resource or on one of its parents
