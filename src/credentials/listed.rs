@@ -1,5 +1,5 @@
-//! PURE. An object as the list of its kind has it, without `managedFields`: names of fields, and no value. They are often the
-//! larger part of an object, and nothing here asks for them; what says whose a field is reads rows of a table.
+//! PURE. An object as the list of its kind has it, without `managedFields`. They are often the larger part of an object, and
+//! nothing of `metadata` but its annotations is looked through; what says whose a field is reads rows of a table.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ pub(super) const EKS: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "EKS publishes the documents of its own issuer, https://oidc.eks.REGION.amazonaws.com/id/ID, and changes its key every week. \
          At AWS, use its own IAM roles for service accounts: `eksctl utils associate-iam-oidc-provider`. For another provider, make the \
-         trust in that issuer with the provider's own tools: keyless makes trust only in documents that it publishes.",
+         trust in that issuer with the provider's own tools: keyless makes none in documents that others publish.",
         signs_as: |it| {
             let ends = |host: &str, ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
             host(it).is_some_and(|host| {
@@ -42,7 +42,7 @@ pub(super) const GKE: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "GKE publishes the documents of its own issuer, https://container.googleapis.com/v1/projects/PROJECT/locations/LOCATION/clusters/NAME. \
          At Google, use Workload Identity Federation for GKE: no pool of your own is needed. For another provider, make the trust in that \
-         issuer with the provider's own tools: keyless makes trust only in documents that it publishes.",
+         issuer with the provider's own tools: keyless makes none in documents that others publish.",
         signs_as: |it| it.starts_with("https://container.googleapis.com/v1/projects/"),
     }),
     keys: KeyChange::Provider,
@@ -57,7 +57,7 @@ pub(super) const AKS: Distribution = Distribution {
     issuer: IssuerGuide::Managed(Managed {
         instead: "AKS publishes the documents of its own issuer once that is enabled: `az aks update --enable-oidc-issuer`. Its \
          issuer ends with a slash. At Azure, use Microsoft Entra Workload ID. For another provider, make the trust in that issuer with \
-         the provider's own tools: keyless makes trust only in documents that it publishes.",
+         the provider's own tools: keyless makes none in documents that others publish.",
         signs_as: |it| {
             host(it).is_some_and(|host| {
                 host == "oidc.prod-aks.azure.com" || host.ends_with(".oic.prod-aks.azure.com")
@@ -86,5 +86,6 @@ pub(super) const OPENSHIFT: Distribution = Distribution {
 
 /// The host of an issuer.
 fn host(issuer: &str) -> Option<String> {
-    Some(Url::parse(issuer).ok()?.host_str()?.to_owned())
+    let url = Url::parse(issuer).ok().filter(|url| url.scheme() == "https")?;
+    Some(url.host_str()?.to_owned())
 }

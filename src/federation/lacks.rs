@@ -38,7 +38,7 @@ pub(crate) fn refusal<'s>(
     let commands = once(lacking.iter().flat_map(|lack| &lack.commands));
     Some(match commands.is_empty() {
         true => error,
-        false => error.hint(format!("this grants all of it:\n{}", commands.join("\n"))),
+        false => error.hint(format!("these commands grant what is named:\n{}", commands.join("\n"))),
     })
 }
 
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(refusal(&all, "p", ["other"]).map(|error| error.to_string()), None);
         let error = refusal(&all, "p", ["a", "b"]).unwrap();
         assert_eq!(error.causes, ["a: it lacks sudo on x", "b: it lacks update on y"]);
-        let script = "this grants all of it:\nbe $ME\ngrant sudo on x\ngrant update on y";
+        let script = "these commands grant what is named:\nbe $ME\ngrant sudo on x\ngrant update on y";
         assert_eq!(error.hints, ["a policy", script], "each line once");
     }
 }

@@ -14,7 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lab::{Cluster, EsoStandIn, Google, SigningKey};
 use serde_json::{Value, json};
 
-use crate::world::{CRDS, Ran, World};
+use crate::world::{CRDS, PATIENCE, Ran, World};
 
 const ESO: &str = "external-secrets.io/v1";
 /// Everything but the old key's end.
@@ -95,9 +95,24 @@ impl Estate {
         estate
     }
 
+    /// From here on the operator writes nothing for this ExternalSecret that two runs could see differently.
+    pub(crate) fn reads_hourly(&self, namespace: &str, name: &str) {
+        let cluster = &self.world.cluster;
+        let user = || cluster.object(ESO, "ExternalSecret", Some(namespace), name).unwrap();
+        let mut hourly = user();
+        let before = hourly["status"]["syncedResourceVersion"].clone();
+        hourly["spec"]["refreshInterval"] = json!("1h");
+        cluster.put_object(hourly);
+        let end = Instant::now() + PATIENCE;
+        while user()["status"]["syncedResourceVersion"] == before {
+            assert!(Instant::now() < end, "{:#}", user());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until the operator has read for this ExternalSecret.
     pub(crate) fn until_read(&self, namespace: &str, name: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         loop {
             let user = self.world.cluster.object(ESO, "ExternalSecret", Some(namespace), name).unwrap();
             if user["status"]["conditions"][0]["status"] == "True" {

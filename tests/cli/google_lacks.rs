@@ -30,7 +30,8 @@ fn writes(estate: &Estate) -> Vec<String> {
 /// Role and place of each call of `gcloud` that the script in the error makes, as the shell reads it.
 fn granted_by(estate: &Estate, ran: &Ran) -> BTreeSet<(String, String)> {
     let dir = estate.world.dir.path();
-    let told = ran.err.lines().skip_while(|line| !line.ends_with("this grants all of it:")).skip(1);
+    let told =
+        ran.err.lines().skip_while(|line| !line.ends_with("these commands grant what is named:")).skip(1);
     let script: Vec<_> = told.take_while(|line| line.starts_with("    ")).map(str::trim).collect();
     let program = dir.join("gcloud");
     fs::write(&program, "#!/bin/sh\necho \"$*\" >> granted\n").unwrap();

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use lab::{Ca, Cluster, Internet, SigningKey, Web};
@@ -34,6 +35,8 @@ pub(crate) struct Ran {
 
 /// Definitions of External Secrets Operator's kinds.
 pub(crate) const CRDS: &str = include_str!("../lab/fixtures/crds/eso-0.20.4-min.yaml");
+/// How long a test waits for what a far side does by itself, on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl World {
     /// A cluster in which External Secrets Operator runs, and nothing else.

@@ -188,7 +188,7 @@ pub(super) fn not_ready<'u>(
     if users.is_empty() {
         return;
     }
-    report.result("Not ready, and not waited for, as it was not ready before:");
+    report.result("Not ready, and not waited for, as it was not ready before or never ran:");
     for (name, says) in users.iter().take(MOST_SHOWN) {
         report.result(format_args!("  {name}: {says}"));
     }

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     estate::put_operator,
-    world::{ISSUER, Ran, World},
+    world::{ISSUER, PATIENCE, Ran, World},
 };
 
 const ESO: &str = "external-secrets.io/v1";
@@ -101,7 +101,7 @@ impl Scene {
 
     /// Waits until the operator has read with the store as it is now.
     fn until_read(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         loop {
             let user = self.world.cluster.object(ESO, "ExternalSecret", Some("shop"), "db").unwrap();
             if user["status"]["conditions"][0]["status"] == "True" {
@@ -120,7 +120,7 @@ impl Scene {
 
     /// Waits until the application has this one.
     fn until_password(&self, password: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         while self.password().as_deref() != Some(password) {
             assert!(Instant::now() < end, "{:?}", self.password());
             thread::sleep(Duration::from_millis(20));

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 pub(crate) use self::operator::Operator;
 use crate::{
     estate::put_operator,
-    world::{ISSUER, Ran, World},
+    world::{ISSUER, PATIENCE, Ran, World},
 };
 
 const ESO: &str = "external-secrets.io/v1";
@@ -117,7 +117,7 @@ impl Scene {
 
     /// Waits until the operator has read with the store as it is now.
     fn until_read(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         loop {
             let user = self.world.cluster.object(ESO, "ExternalSecret", Some("shop"), "db").unwrap();
             if user["status"]["conditions"][0]["status"] == "True" {
@@ -130,7 +130,7 @@ impl Scene {
 
     /// Waits until the application has this one.
     fn until_password(&self, password: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         loop {
             let secret = self.world.cluster.object("v1", "Secret", Some("shop"), "db");
             let data = secret.and_then(|secret| Some(secret["data"]["password"].as_str()?.to_owned()));
