@@ -36,7 +36,7 @@ fn granted_by(estate: &Estate, ran: &Ran) -> BTreeSet<(String, String)> {
     let program = dir.join("gcloud");
     fs::write(&program, "#!/bin/sh\necho \"$*\" >> granted\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:/usr/bin:/bin", dir.display());
     let mut shell = Command::new("sh");
     shell.args(["-euc", &script.join("\n")]).current_dir(dir).env("PATH", path).env_remove("MEMBER");
     assert!(!shell.output().unwrap().status.success(), "whom it is for is not guessed: {script:?}");
