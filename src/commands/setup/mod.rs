@@ -294,7 +294,15 @@ pub(crate) async fn run(
         return Ok(ended(shown, with_left(exit, left, report), report));
     }
     report.line(summary);
-    plan.refuse_lacking()?;
+    if let Some(error) = plan.lacks() {
+        let parts = members.iter().zip(&plan.stores);
+        let words = parts.map(|(member, part)| {
+            // Nothing was granted yet.
+            let farewell = Farewell { provider: None, ..farewell_of(&member.store) };
+            seat::early_words(&farewell, member, part)
+        });
+        return Err(words.fold(error.hint("nothing was changed"), Error::hint));
+    }
     if plan.stores.iter().any(|part| !part.obstacles.is_empty()) && args.to.is_some() && !args.yes {
         report.progress("What is marked with ! reads something else, or nothing, after the change.");
     }

@@ -8,7 +8,7 @@ use super::{members::NotMoved, retire::Retirement};
 use crate::{
     cluster::ServiceAccount,
     commands::{objects, rights::Rights},
-    error::{Code, Error, Result},
+    error::{Code, Error},
     federation::{Change, KeyRole, Lack, Trust, TrustedIssuer, lacks},
     oidc::SignedIssuer,
     plan::{self, Gate, Step, Summary, Target},
@@ -199,17 +199,12 @@ impl StorePart {
 }
 
 impl Plan<'_> {
-    /// All that the login at the provider is known to lack for this run. What one of several stores takes alone does not hold
-    /// up the others.
-    fn lacks(&self) -> Option<Error> {
+    /// All that the login at the provider is known to lack for this run, told before anything is done. What one of several
+    /// stores takes alone does not hold up the others.
+    pub(super) fn lacks(&self) -> Option<Error> {
         let own = self.of_workloads.iter().filter(|_| !self.are_several).map(|(_, change)| change);
         let steps = self.changes.iter().chain(own).map(|change| change.step.name.as_str());
         lacks::refusal(&self.lacking, &self.provider, steps)
-    }
-
-    /// Before anything is done.
-    pub(super) fn refuse_lacking(&self) -> Result<()> {
-        self.lacks().map_or(Ok(()), |error| Err(error.hint("nothing was changed")))
     }
 
     /// Where nothing is to be done: who applies the plan may have another login.

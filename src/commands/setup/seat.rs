@@ -77,19 +77,21 @@ impl Seat {
 
     /// What state things are in before anything was done with the store.
     pub(super) fn early_words(&self) -> String {
-        let farewell = &self.farewell;
-        let store = self.member.present.as_ref().and_then(|present| present.store());
-        match (&self.part.retirement, store) {
-            (Some(retirement), _) if !retirement.shelf.is_empty() => {
-                farewell.words_of(&retirement.state, None)
-            }
-            (Some(retirement), _) => farewell.early_words(&retirement.state),
-            (None, Some(store)) => {
-                let state = State::new("", StoreId::of(store), None, Value::Null);
-                farewell.early_words(&state)
-            }
-            (None, None) => format!("To go on: {}.", farewell.command),
+        early_words(&self.farewell, &self.member, &self.part)
+    }
+}
+
+/// What state things are in before anything was done with a store.
+pub(super) fn early_words(farewell: &Farewell, member: &Member, part: &StorePart) -> String {
+    let store = member.present.as_ref().and_then(|present| present.store());
+    match (&part.retirement, store) {
+        (Some(retirement), _) if !retirement.shelf.is_empty() => farewell.words_of(&retirement.state, None),
+        (Some(retirement), _) => farewell.early_words(&retirement.state),
+        (None, Some(store)) => {
+            let state = State::new("", StoreId::of(store), None, Value::Null);
+            farewell.early_words(&state)
         }
+        (None, None) => format!("To go on: {}.", farewell.command),
     }
 }
 
